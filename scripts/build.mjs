@@ -1,0 +1,66 @@
+// Builds dist/: one ESM entry a face (CLI, library, workers), split into shared chunks, dependencies bundled.
+// `--js` leaves the type declarations out (enough to run; packing needs them).
+import { execFileSync } from 'node:child_process';
+import { existsSync, mkdirSync, readdirSync, readFileSync, renameSync, rmSync } from 'node:fs';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { build } from 'esbuild';
+
+const root = fileURLToPath(new URL('..', import.meta.url));
+const { version } = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8'));
+const js = process.argv.includes('--js');
+const out = join(root, `dist.${process.pid}.tmp`);
+
+rmSync(out, { recursive: true, force: true });
+mkdirSync(out);
+
+/** Entries by output name. Worker scripts are entries too: they are started by path. */
+const entries = { cli: 'src/cli/main.ts', index: 'src/index.ts' };
+for (const dir of ['src/tree', 'src/io', 'src/follow', 'src/probe'])
+  for (const name of existsSync(join(root, dir)) ? readdirSync(join(root, dir)) : [])
+    if (name.endsWith('-worker.ts')) entries[name.slice(0, -3)] = `${dir}/${name}`;
+
+const common = {
+  absWorkingDir: root,
+  bundle: true,
+  platform: 'node',
+  target: 'node20.12',
+  external: ['koffi'],
+  legalComments: 'none',
+  logLevel: 'warning',
+};
+
+await build({
+  ...common,
+  entryPoints: entries,
+  outdir: out,
+  format: 'esm',
+  splitting: true,
+  chunkNames: 'chunks/[name]-[hash]',
+  minifySyntax: true,
+  minifyWhitespace: true,
+  define: {
+    SLUICE_VERSION: JSON.stringify(version),
+    SLUICE_ICONV: '"./iconv.cjs"',
+    // Reading these getters changes the descriptors (docs/architecture.md): no dependency may reach them either.
+    'process.stdin': 'undefined',
+    'process.stdout': 'undefined',
+    'process.stderr': 'undefined',
+  },
+  // Bundled CommonJS packages ask for Node's own modules by require().
+  banner: { js: "import{createRequire as __sluiceRequire}from'node:module';const require=__sluiceRequire(import.meta.url);" },
+});
+
+// The encoding tables are large, seldom needed, and needed synchronously: a file of their own, loaded by require().
+await build({ ...common, entryPoints: { iconv: 'iconv-lite' }, outdir: out, format: 'cjs', outExtension: { '.js': '.cjs' }, minify: true });
+
+if (!js) {
+  const tsc = join(root, 'node_modules/typescript/bin/tsc');
+  execFileSync(process.execPath, [tsc, '-p', 'tsconfig.types.json', '--outDir', join(out, 'types')], { cwd: root, stdio: 'inherit' });
+}
+
+// Swap in one step, so that a sluice started meanwhile never sees half a build.
+const old = join(root, `dist.${process.pid}.old`);
+if (existsSync(join(root, 'dist'))) renameSync(join(root, 'dist'), old);
+renameSync(out, join(root, 'dist'));
+rmSync(old, { recursive: true, force: true });

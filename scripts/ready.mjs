@@ -1,0 +1,38 @@
+// Makes a fresh clone ready, and does nothing where it is: node_modules from the lock file, dist/ from src/.
+import { execFileSync } from 'node:child_process';
+import { createHash } from 'node:crypto';
+import { existsSync, readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+
+const root = fileURLToPath(new URL('..', import.meta.url));
+const quiet = process.argv.includes('--quiet');
+const say = (text) => quiet || console.error(`sluice: ${text}`);
+
+const lock = createHash('sha256').update(readFileSync(join(root, 'package-lock.json'))).digest('hex');
+const lockStamp = join(root, 'node_modules/.sluice-lock');
+if (!(existsSync(lockStamp) && readFileSync(lockStamp, 'utf8') === lock)) {
+  say('installing what package-lock.json names');
+  // npm's own output goes to stderr: stdout belongs to the command that is about to run.
+  execFileSync('npm', ['ci', '--no-audit', '--no-fund', '--loglevel=error'], { cwd: root, stdio: ['ignore', 2, 2] });
+  writeFileSync(lockStamp, lock);
+}
+
+/** What dist/ was made from: every source with its size and time. */
+function sources(dir) {
+  return readdirSync(join(root, dir), { recursive: true })
+    .map((name) => join(dir, String(name)))
+    .sort()
+    .map((name) => [name, statSync(join(root, name))])
+    .filter(([, stat]) => stat.isFile())
+    .map(([name, stat]) => `${name} ${stat.size} ${stat.mtimeMs}`);
+}
+const made = createHash('sha256')
+  .update([lock, ...sources('src'), ...sources('scripts'), readFileSync(join(root, 'package.json'))].join('\n'))
+  .digest('hex');
+const buildStamp = join(root, 'dist/.stamp');
+if (!(existsSync(buildStamp) && readFileSync(buildStamp, 'utf8') === made)) {
+  say('building dist/');
+  execFileSync(process.execPath, ['scripts/build.mjs', '--js'], { cwd: root, stdio: ['ignore', 2, 2] });
+  writeFileSync(buildStamp, made);
+}
