@@ -48,15 +48,27 @@ await build({
     'process.stderr': 'undefined',
   },
   // Bundled CommonJS packages ask for Node's own modules by require().
-  banner: { js: "import{createRequire as __sluiceRequire}from'node:module';const require=__sluiceRequire(import.meta.url);" },
+  banner: {
+    js: "import{createRequire as __sluiceRequire}from'node:module';const require=__sluiceRequire(import.meta.url);",
+  },
 });
 
 // The encoding tables are large, seldom needed, and needed synchronously: a file of their own, loaded by require().
-await build({ ...common, entryPoints: { iconv: 'iconv-lite' }, outdir: out, format: 'cjs', outExtension: { '.js': '.cjs' }, minify: true });
+await build({
+  ...common,
+  entryPoints: { iconv: 'iconv-lite' },
+  outdir: out,
+  format: 'cjs',
+  outExtension: { '.js': '.cjs' },
+  minify: true,
+});
 
 if (!js) {
   const tsc = join(root, 'node_modules/typescript/bin/tsc');
-  execFileSync(process.execPath, [tsc, '-p', 'tsconfig.types.json', '--outDir', join(out, 'types')], { cwd: root, stdio: 'inherit' });
+  execFileSync(process.execPath, [tsc, '-p', 'tsconfig.types.json', '--outDir', join(out, 'types')], {
+    cwd: root,
+    stdio: 'inherit',
+  });
 }
 
 // Swap in one step, so that a sluice started meanwhile never sees half a build.

@@ -23,7 +23,11 @@ const run = (name, command, args) =>
   });
 
 async function packageLint() {
-  const packed = spawnSync('npm', ['pack', '--json', '--loglevel=error', '--pack-destination', join(root, 'node_modules/.cache')], { cwd: root, env });
+  const packed = spawnSync(
+    'npm',
+    ['pack', '--json', '--loglevel=error', '--pack-destination', join(root, 'node_modules/.cache')],
+    { cwd: root, env },
+  );
   if (packed.status !== 0) {
     console.log(`FAIL npm pack\n${packed.stderr}`);
     return false;

@@ -1,5 +1,5 @@
 // Makes a fresh clone ready, and does nothing where it is: node_modules from the lock file, dist/ from src/.
-import { execFileSync } from 'node:child_process';
+import { spawnSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
 import { existsSync, readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
@@ -9,12 +9,22 @@ const root = fileURLToPath(new URL('..', import.meta.url));
 const quiet = process.argv.includes('--quiet');
 const say = (text) => quiet || console.error(`sluice: ${text}`);
 
-const lock = createHash('sha256').update(readFileSync(join(root, 'package-lock.json'))).digest('hex');
+/** Output goes to stderr: stdout belongs to the command that is about to run. */
+function run(command, args) {
+  const { status } = spawnSync(command, args, { cwd: root, stdio: ['ignore', 2, 2] });
+  if (status !== 0) {
+    console.error(`sluice: ${command} ${args.join(' ')} failed`);
+    process.exit(1);
+  }
+}
+
+const lock = createHash('sha256')
+  .update(readFileSync(join(root, 'package-lock.json')))
+  .digest('hex');
 const lockStamp = join(root, 'node_modules/.sluice-lock');
 if (!(existsSync(lockStamp) && readFileSync(lockStamp, 'utf8') === lock)) {
   say('installing what package-lock.json names');
-  // npm's own output goes to stderr: stdout belongs to the command that is about to run.
-  execFileSync('npm', ['ci', '--no-audit', '--no-fund', '--loglevel=error'], { cwd: root, stdio: ['ignore', 2, 2] });
+  run('npm', ['ci', '--no-audit', '--no-fund', '--loglevel=error']);
   writeFileSync(lockStamp, lock);
 }
 
@@ -33,6 +43,6 @@ const made = createHash('sha256')
 const buildStamp = join(root, 'dist/.stamp');
 if (!(existsSync(buildStamp) && readFileSync(buildStamp, 'utf8') === made)) {
   say('building dist/');
-  execFileSync(process.execPath, ['scripts/build.mjs', '--js'], { cwd: root, stdio: ['ignore', 2, 2] });
+  run(process.execPath, ['scripts/build.mjs', '--js']);
   writeFileSync(buildStamp, made);
 }

@@ -19,11 +19,21 @@ function run(label, filters, env) {
   const report = join(scratch, `${label}.json`);
   const { status } = spawnSync(
     process.execPath,
-    [vitest, 'run', '--passWithNoTests', '--reporter=default', '--reporter=json', `--outputFile.json=${report}`, ...filters],
+    [
+      vitest,
+      'run',
+      '--passWithNoTests',
+      '--reporter=default',
+      '--reporter=json',
+      `--outputFile.json=${report}`,
+      ...filters,
+    ],
     { cwd: root, stdio: 'inherit', env: { ...process.env, ...env } },
   );
   try {
-    const { numPassedTests, numFailedTests, numPendingTests, numTotalTestSuites, success } = JSON.parse(readFileSync(report, 'utf8'));
+    const { numPassedTests, numFailedTests, numPendingTests, numTotalTestSuites, success } = JSON.parse(
+      readFileSync(report, 'utf8'),
+    );
     sum.passed += numPassedTests;
     sum.failed += numFailedTests;
     sum.skipped += numPendingTests;
