@@ -47,6 +47,3 @@ function sequenceLength(buffer: Buffer, i: number): number {
   const length = lead < 0x80 ? 1 : lead < 0xc2 ? 0 : lead < 0xe0 ? 2 : lead < 0xf0 ? 3 : lead < 0xf5 ? 4 : 0;
   return length > 0 && i + length <= buffer.length && isUtf8(buffer.subarray(i, i + length)) ? length : 0;
 }
-
-/** Is every byte of this path's name valid UTF-8? */
-export const isPlain = (path: string): boolean => path.isWellFormed();
