@@ -1,0 +1,106 @@
+// The rest of what Node lacks for files: exchange of names, locks, special files, whole-filesystem sync, raw reads and writes.
+
+import { constants } from 'node:os';
+import { cString } from './c-string.js';
+import type { Libc } from './libc.js';
+import { systemError } from './system-error.js';
+
+type Path = string | Uint8Array;
+
+export interface Files {
+  /** renameat2(2) with RENAME_NOREPLACE: EEXIST instead of replacing. EINVAL: this filesystem cannot. */
+  renameNoReplace(from: Path, to: Path): void;
+  /** renameat2(2) with RENAME_EXCHANGE: both names must exist, and stand for each other's file from one moment to the next. */
+  exchange(one: Path, other: Path): void;
+  /** syncfs(2): writes out the filesystem that `fd` is on; errors since the descriptor was opened are told (Linux 5.8). May take long. */
+  syncFilesystem(fd: number): void;
+  syncFilesystemAsync(fd: number): Promise<void>;
+  /** flock(2) without waiting: false where another open file holds it. The lock ends with the open file. */
+  tryLock(fd: number, kind: 'shared' | 'exclusive'): boolean;
+  /** The same, waiting on a pool thread; cannot be called off. */
+  lockAsync(fd: number, kind: 'shared' | 'exclusive'): Promise<void>;
+  unlock(fd: number): void;
+  /** read(2) at the descriptor's offset, or pread(2): bytes read, 0 at the end, null where it would block. Half the cost of fs.readSync. */
+  read(fd: number, view: Uint8Array, length: number, offset?: number): number | null;
+  /** write(2) or pwrite(2): bytes taken, maybe fewer than given; null where it would block. */
+  write(fd: number, view: Uint8Array, length: number, offset?: number): number | null;
+  /** close(2). An error is told (EIO, ENOSPC on NFS), but the descriptor is closed in any case. */
+  close(fd: number): void;
+  /** _exit(2): the process ends here: no handler, no waiting for a pool thread that is blocked. What is buffered is lost. */
+  exitNow(status: number): never;
+}
+
+const here = -100;
+
+export function files(libc: Libc): Files {
+  const c = libc.functions({
+    renameat2: { args: ['int', 'void *', 'int', 'void *', 'uint'], syscall: { x64: 316, arm64: 276 } },
+    syncfs: { args: ['int'] },
+    flock: { args: ['int', 'int'] },
+    read: { result: 'int64', args: ['int', 'void *', 'uint64'] },
+    pread: { result: 'int64', args: ['int', 'void *', 'uint64', 'int64'] },
+    write: { result: 'int64', args: ['int', 'void *', 'uint64'] },
+    pwrite: { result: 'int64', args: ['int', 'void *', 'uint64', 'int64'] },
+    close: { args: ['int'] },
+    _exit: { args: ['int'] },
+  });
+  const { EAGAIN, EINTR } = constants.errno;
+  const operation = { shared: 1, exclusive: 2 } as const;
+
+  function rename(from: Path, to: Path, flags: number): void {
+    if (c.renameat2(here, cString(from, true), here, cString(to), flags) < 0) throw libc.error('renameat2', from, to);
+  }
+
+  return {
+    renameNoReplace: (from, to) => rename(from, to, 1),
+    exchange: (one, other) => rename(one, other, 2),
+    syncFilesystem(fd) {
+      if (c.syncfs(fd) < 0) throw libc.error('syncfs');
+    },
+    async syncFilesystemAsync(fd) {
+      const { result, errno } = await libc.onThread(c.syncfs, fd);
+      if (result < 0) throw systemError(errno, 'syncfs');
+    },
+    tryLock(fd, kind) {
+      if (c.flock(fd, operation[kind] | 4) >= 0) return true;
+      if (libc.errno() === EAGAIN) return false;
+      throw libc.error('flock');
+    },
+    async lockAsync(fd, kind) {
+      for (;;) {
+        const { result, errno } = await libc.onThread(c.flock, fd, operation[kind]);
+        if (result >= 0) return;
+        if (errno !== EINTR) throw systemError(errno, 'flock');
+      }
+    },
+    unlock(fd) {
+      if (c.flock(fd, 8) < 0) throw libc.error('flock');
+    },
+    read(fd, view, length, offset) {
+      for (;;) {
+        const got = offset === undefined ? c.read(fd, view, length) : c.pread(fd, view, length, offset);
+        if (got >= 0) return got;
+        const errno = libc.errno();
+        if (errno === EAGAIN) return null;
+        if (errno !== EINTR) throw systemError(errno, 'read');
+      }
+    },
+    write(fd, view, length, offset) {
+      for (;;) {
+        const taken = offset === undefined ? c.write(fd, view, length) : c.pwrite(fd, view, length, offset);
+        if (taken >= 0) return taken;
+        const errno = libc.errno();
+        if (errno === EAGAIN) return null;
+        if (errno !== EINTR) throw systemError(errno, 'write');
+      }
+    },
+    close(fd) {
+      // Never again after EINTR: Linux has closed it, and the number may be someone else's by now.
+      if (c.close(fd) < 0 && libc.errno() !== EINTR) throw libc.error('close');
+    },
+    exitNow(status) {
+      c._exit(status);
+      throw new Error('_exit returned');
+    },
+  };
+}
