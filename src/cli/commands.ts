@@ -1,0 +1,36 @@
+// Every command by name: what it is for, and where it lives. A command's code is loaded only when it is called.
+
+import type { Command } from 'commander';
+import type { Context, Outcome } from '../commands/context.js';
+import type { GlobalOptions } from './globals.js';
+
+/** What a command's file in this folder exports. */
+export interface CommandLine {
+  /** The command with its options, arguments and help; global options are added by the caller. */
+  define(): Command;
+  /** Arguments, where they are not commander's shape yet (GNU's obsolete forms, a command behind `--`). */
+  prepare?(argv: string[]): string[];
+  /** Do stdout's bytes belong to data, so that records go to stderr? */
+  dataOnStdout?(options: never, operands: string[]): boolean;
+  /** What a person sees of a record; nothing if undefined. */
+  render?(record: { type: string; [key: string]: unknown }, options: never): { out?: string; err?: string } | undefined;
+  run(options: never, operands: string[], context: Context, settings: GlobalOptions): Promise<Outcome> | Outcome;
+}
+
+interface Entry {
+  summary: string;
+  load?: () => Promise<CommandLine>;
+}
+
+export const commands: Record<string, Entry> = {
+  copy: {
+    summary: 'copy files; a destination is the old file or the complete new one',
+    load: () => import('./copy.js'),
+  },
+  'atomic-write': { summary: "replace a file with stdin's or a command's output, durably or not at all" },
+  tail: { summary: "print files' last lines, and follow them through rotation and truncation" },
+  inspect: { summary: 'say what a file, a stream, a pipe or a process is' },
+  sync: { summary: "make a directory's contents equal to another's" },
+  flush: { summary: 'make files that exist already survive a power cut' },
+  bench: { summary: 'measure this storage over buffer sizes' },
+};

@@ -1,0 +1,195 @@
+// `sluice copy` on the command line.
+
+import { getHashes } from 'node:crypto';
+import { Command, Option } from 'commander';
+import type { Context, JsonRecord, Outcome } from '../commands/context.js';
+import { type CopyOptions, copy, type Preserved } from '../commands/copy.js';
+import type { When } from '../io/content.js';
+import type { GlobalOptions } from './globals.js';
+import { parsePositiveSize } from './quantities.js';
+import { UsageError } from './usage-error.js';
+
+const whens = ['auto', 'always', 'never'];
+const digests = [
+  'sha256',
+  'sha512',
+  'blake2b512',
+  'sha1',
+  'md5',
+  'sha384',
+  'sha224',
+  'sha3-256',
+  'sha3-512',
+  'blake2s256',
+];
+
+interface Options extends GlobalOptions {
+  targetDirectory?: string;
+  targetDirectoryNot?: boolean;
+  dereference?: boolean;
+  noDereference?: boolean;
+  p?: boolean;
+  preserve?: string;
+  noClobber?: boolean;
+  update?: boolean;
+  backup?: string;
+  inPlace?: boolean;
+  reflink: When;
+  sparse: When;
+  verify?: boolean;
+  checksum?: string;
+  durable?: 'strict' | 'durable' | false;
+  bufferSize?: number;
+  limitRate?: number;
+  resume?: boolean;
+  allowChanged?: boolean;
+  strict?: boolean;
+  dryRun?: boolean;
+}
+
+export function define(): Command {
+  const flag = (flags: string, text: string, name?: string) => {
+    const option = new Option(flags, text);
+    if (name) option.attributeName = () => name;
+    return option;
+  };
+  return new Command('sluice copy')
+    .usage(
+      '[options] SOURCE DEST\n       sluice copy [options] SOURCE... DIRECTORY\n       sluice copy [options] -t DIRECTORY SOURCE...',
+    )
+    .argument('[operands...]', 'what to copy, and where to; - is stdin or stdout')
+    .optionsGroup('What goes where:')
+    .addOption(flag('-t, --target-directory <directory>', 'copy all sources into this directory'))
+    .addOption(
+      flag(
+        '-T, --no-target-directory',
+        'never copy into the destination, though it is a directory',
+        'targetDirectoryNot',
+      )
+        .default(false)
+        .preset(true),
+    )
+    .addOption(flag('-L, --dereference', 'copy what symlinks lead to (the default)'))
+    .addOption(flag('-P, --no-dereference', 'copy symlinks as symlinks', 'noDereference').default(false).preset(true))
+    .addOption(flag('-n, --no-clobber', 'keep what exists, without a race', 'noClobber').default(false).preset(true))
+    .addOption(flag('-u, --update', 'replace only what is older than its source'))
+    .addOption(flag('--backup [suffix]', 'keep the replaced file under its name with a suffix (~)').preset('~'))
+    .addOption(flag('--in-place', 'write into the existing file instead of replacing it'))
+    .addOption(flag('--dry-run', 'say what would be done, and do nothing'))
+    .optionsGroup('What is kept:')
+    .addOption(flag('-p', 'same as --preserve=mode,ownership,timestamps'))
+    .addOption(flag('--preserve <list>', 'keep these: mode, ownership, timestamps, all'))
+    .addOption(flag('--strict', 'fail if something could not be kept'))
+    .addOption(flag('--allow-changed', 'only warn of a source that changes or vanishes while it is copied'))
+    .optionsGroup('Certainty:')
+    .addOption(flag('--verify', 'read the new file back from storage before it replaces the old one'))
+    .addOption(flag('--checksum [algorithm]', 'print a line for sha256sum -c, from the same read').preset('sha256'))
+    .addOption(
+      flag('--durable [how]', 'be on stable storage before exit; strict: or fail before replacing')
+        .choices(['durable', 'strict'])
+        .preset('durable'),
+    )
+    .addOption(flag('--no-durable', 'leave it to the kernel (the default)'))
+    .addOption(flag('--resume', 'go on with an interrupted copy of the same source'))
+    .optionsGroup('How bytes go:')
+    .addOption(flag('--reflink <when>', 'share blocks: auto, always or never').choices(whens).default('auto'))
+    .addOption(
+      flag('--sparse <when>', 'make holes: auto (where the source has some), always or never')
+        .choices(whens)
+        .default('auto'),
+    )
+    .addOption(flag('--buffer-size <size>', 'bytes a step').argParser(parsePositiveSize))
+    .addOption(flag('--limit-rate <size>', 'bytes a second, at most').argParser(parsePositiveSize))
+    .addHelpText('beforeAll', examples);
+}
+
+const examples = `Examples:
+  sluice copy disk.img /mnt/usb/                  the whole file, or what was there before
+  sluice copy -p --verify --durable a b           as it was, read back, on stable storage
+  sluice copy - log.txt < /dev/ttyS0              from stdin; readers never see half of it
+  sluice copy big.iso - | ssh host 'cat > big.iso'
+`;
+
+export function dataOnStdout(options: Options, operands: string[]): boolean {
+  return (
+    destinationOf(options, operands) === '-' || /^\/dev\/(stdout|fd\/1)$/.test(destinationOf(options, operands) ?? '')
+  );
+}
+
+const destinationOf = (options: Options, operands: string[]): string | undefined =>
+  options.targetDirectory ?? operands.at(-1);
+
+export function render(record: JsonRecord, options: Options): { out?: string; err?: string } | undefined {
+  const text = textOf(record, options);
+  if (text === undefined) return undefined;
+  return options.checksum === undefined ? { out: text } : { err: text };
+}
+
+function textOf(record: JsonRecord, { verbose }: Options): string | undefined {
+  const { type, source, destination, action, reason, method } = record as Record<string, string>;
+  if (type === 'action') return `would ${action} ${destination} from ${source}`;
+  if (!verbose) return undefined;
+  if (type === 'copied') return `${source} -> ${destination} (${method})`;
+  if (type === 'skipped') return `${destination}: skipped: it ${reason}`;
+  return undefined;
+}
+
+export function run(options: Options, operands: string[], context: Context): Promise<Outcome> {
+  return copy(settle(options, operands), context);
+}
+
+/** Raw options into final values, once. */
+function settle(options: Options, operands: string[]): CopyOptions {
+  const { targetDirectory } = options;
+  const sources = targetDirectory === undefined ? operands.slice(0, -1) : operands;
+  const destination = targetDirectory ?? operands.at(-1);
+  if (operands.length === 0) throw new UsageError('missing file operand');
+  if (destination === undefined || sources.length === 0)
+    throw new UsageError(`missing destination after '${operands[0]}'`);
+  if (operands.includes('')) throw new UsageError('an operand is empty');
+  if (targetDirectory !== undefined && options.targetDirectoryNot) throw new UsageError('-t and -T exclude each other');
+  if (options.targetDirectoryNot && sources.length > 1) throw new UsageError(`extra operand '${operands[2]}'`);
+  if (options.noClobber && options.backup !== undefined) throw new UsageError('-n and --backup exclude each other');
+  if (options.resume && options.inPlace) throw new UsageError('--resume and --in-place exclude each other');
+  if (options.noClobber && options.inPlace) throw new UsageError('-n and --in-place exclude each other');
+  if (sources.filter((source) => source === '-').length > 1) throw new UsageError('stdin can be read once only');
+  const { checksum } = options;
+  if (checksum !== undefined && !getHashes().includes(checksum))
+    throw new UsageError(
+      `unknown digest '${checksum}'; there are ${digests.filter((name) => getHashes().includes(name)).join(', ')}, …`,
+    );
+  return {
+    sources,
+    destination,
+    directory: targetDirectory !== undefined ? 'must' : options.targetDirectoryNot ? 'never' : 'may',
+    followLinks: !options.noDereference,
+    preserve: preserved(options),
+    noClobber: options.noClobber ?? false,
+    update: options.update ?? false,
+    backup: options.backup,
+    inPlace: options.inPlace ?? false,
+    reflink: options.reflink,
+    sparse: options.sparse,
+    verify: options.verify ?? false,
+    checksum,
+    durable: options.durable || 'none',
+    bufferSize: options.bufferSize,
+    limitRate: options.limitRate,
+    resume: options.resume ?? false,
+    allowChanged: options.allowChanged ?? false,
+    strict: options.strict ?? false,
+    dryRun: options.dryRun ?? false,
+  };
+}
+
+const attributes: Preserved[] = ['mode', 'ownership', 'timestamps'];
+
+function preserved({ p, preserve }: Options): Set<Preserved> {
+  const kept = new Set<Preserved>(p ? attributes : []);
+  for (const name of preserve?.split(',') ?? []) {
+    if (name === 'all') for (const each of attributes) kept.add(each);
+    else if (attributes.includes(name as Preserved)) kept.add(name as Preserved);
+    else throw new UsageError(`--preserve has no '${name}'; there are ${attributes.join(', ')} and all`);
+  }
+  return kept;
+}

@@ -1,0 +1,152 @@
+// Turns what commands report into what people and programs read: text, a progress display, or JSON lines.
+
+import { isatty } from 'node:tty';
+import type { Context, JsonRecord, Progress } from '../commands/context.js';
+import { failure, isSystemError } from '../io/failure.js';
+import { encodePath } from '../io/path.js';
+import type { GlobalOptions } from './globals.js';
+import { StandardError, StandardOutput } from './output.js';
+import { progressDisplay } from './progress.js';
+import { escapeForTerminal, wantsColor } from './terminal.js';
+
+type ProgressDisplay = ReturnType<typeof progressDisplay>;
+
+/** Downstream has gone: nobody is left to tell, so everything stops, quietly. */
+export class ClosedPipe extends Error {}
+
+export interface ReporterOptions extends GlobalOptions {
+  command: string;
+  /** stdout carries data bytes: records go to stderr. */
+  dataOnStdout?: boolean;
+  render?: ((record: JsonRecord) => { out?: string; err?: string } | undefined) | undefined;
+}
+
+export class Reporter implements Context {
+  failures = 0;
+  #options: ReporterOptions;
+  #stdout: StandardOutput;
+  #stderr = new StandardError();
+  #display: ProgressDisplay | undefined;
+  #color: { out: boolean; err: boolean };
+  #terminal = { out: isatty(1), err: isatty(2) };
+
+  constructor(options: ReporterOptions) {
+    this.#options = options;
+    this.#stdout = new StandardOutput(options.buffering);
+    this.#color = { out: wantsColor(1, options.color), err: wantsColor(2, options.color) };
+  }
+
+  record(record: JsonRecord): void {
+    if (this.#options.json) {
+      this.#json(record);
+      return;
+    }
+    const text = this.#options.render?.(record);
+    if (text?.out !== undefined) this.#out(`${text.out}\n`);
+    if (text?.err !== undefined) this.#err(`${text.err}\n`);
+  }
+
+  print(line: string): void {
+    if (!this.#options.json) this.#out(`${line}\n`);
+  }
+
+  warn(message: string, { path, code }: { path?: string; code?: string } = {}): void {
+    if (this.#options.json)
+      this.#json({ type: 'warning', ...(code && { code }), ...(path !== undefined && { path }), message });
+    else if (!this.#options.quiet) this.#say(this.#paint('33', 'warning: '), path, message);
+  }
+
+  fail(error: unknown): void {
+    if (error instanceof ClosedPipe) throw error;
+    if (isSystemError(error, 'EPIPE') || (error as { code?: unknown }).code === 'EPIPE') throw new ClosedPipe();
+    this.failures++;
+    const { code, syscall, path, state, message, cause, stack } = failure(error);
+    const kind = [code?.startsWith('ERR_') ? undefined : code, syscall].filter((word) => word !== undefined).join(', ');
+    const text = message + (kind ? ` (${kind})` : '') + (state === undefined ? '' : ` — ${state}`);
+    if (this.#options.json) {
+      const fields = {
+        code: code ?? 'ERR_FAILED',
+        syscall,
+        path,
+        message: text,
+        ...(state !== undefined && { state }),
+      };
+      this.#json({ type: 'error', ...fields });
+    } else {
+      this.#say('', path, text);
+    }
+    if (this.#options.debug) this.#err(`${cause instanceof Error ? cause.stack : stack}\n`);
+  }
+
+  debug(text: () => string): void {
+    if (!this.#options.debug) return;
+    if (this.#options.json) this.#json({ type: 'debug', message: text() });
+    else this.#say(this.#paint('2', 'debug: '), undefined, text());
+  }
+
+  progress(state: Progress): void {
+    if (this.#display === undefined) {
+      const { progress = 'auto', quiet } = this.#options;
+      const when = quiet && progress === 'auto' ? 'never' : progress;
+      this.#display = progressDisplay(when, this.#terminal.err, (text) => this.#stderr.write(text));
+    }
+    this.#display?.update(state);
+  }
+
+  /** Everything said and shown is out, and the terminal is clean. */
+  close(): void {
+    this.#display?.finish();
+    this.#stdout.close();
+  }
+
+  /** As `close`, for a process that is about to die of a signal: what fails no longer matters. */
+  abandon(): void {
+    try {
+      this.#display?.clear();
+      this.#stdout.close();
+    } catch {
+      // Nobody is left to tell.
+    }
+  }
+
+  #say(kind: string, path: string | undefined, text: string): void {
+    const where = path === undefined ? '' : `${path}: `;
+    const named = this.#terminal.err ? escapeForTerminal(where + text) : where + text;
+    this.#err(`${this.#options.command}: ${kind}${named}\n`);
+  }
+
+  #paint(code: string, text: string): string {
+    return this.#color.err ? `\x1b[${code}m${text}\x1b[0m` : text;
+  }
+
+  #json(record: JsonRecord): void {
+    const line = `${JSON.stringify(withBytes(record))}\n`;
+    if (this.#options.dataOnStdout) this.#err(line);
+    else this.#out(line);
+  }
+
+  #out(text: string): void {
+    if (this.#terminal.err) this.#display?.clear();
+    this.#stdout.write(encodePath(this.#terminal.out && !this.#options.json ? escapeLines(text) : text));
+  }
+
+  #err(text: string): void {
+    this.#display?.clear();
+    this.#stderr.write(text);
+  }
+}
+
+const escapeLines = (text: string): string => text.split('\n').map(escapeForTerminal).join('\n');
+
+/** Every string that is not valid Unicode is a path with other bytes: these go beside it, in base64. */
+function withBytes(record: JsonRecord): Record<string, unknown> {
+  const fields: Record<string, unknown> = {};
+  for (const [key, value] of Object.entries(record)) {
+    if (value === undefined) continue;
+    if (typeof value === 'string' && !value.isWellFormed()) {
+      fields[key] = value.toWellFormed();
+      if (key !== 'message' && key !== 'reason') fields[`${key}Bytes`] = encodePath(value).toString('base64');
+    } else fields[key] = value;
+  }
+  return fields;
+}

@@ -1,0 +1,69 @@
+// `--resume`: an interrupted large copy goes on from its kept partial file. The partial's name holds the identity of the
+// source, so that another source, or the same one changed, never meets it; and what it holds is compared before it's used.
+
+import { createHash, type Hash } from 'node:crypto';
+import { type BigIntStats, fstatSync, ftruncateSync } from 'node:fs';
+import { basename, dirname, join } from 'node:path';
+import { AtomicFile } from '../io/atomic-file.js';
+import type { FileIO } from '../io/file-io.js';
+import { shortened } from '../io/temp-name.js';
+import type { Context } from './context.js';
+import type { CopyOptions } from './copy.js';
+
+interface Partial {
+  atomic: AtomicFile;
+  /** Bytes that need not be copied again: known after `catchUp`. */
+  kept: number;
+  /** Move both files behind what they have in common, and the digest with them. */
+  catchUp(source: FileIO, hash: Hash | undefined): Promise<void>;
+}
+
+/** The partial file for this source and target, opened or made; it stays when the copy is interrupted. */
+export async function openPartial(
+  path: string,
+  source: BigIntStats,
+  options: CopyOptions,
+  context: Context,
+): Promise<Partial> {
+  const identity = `${source.dev} ${source.ino} ${source.size} ${source.mtimeNs}`;
+  const key = createHash('sha256').update(identity).digest('hex').slice(0, 16);
+  const suffix = `.sluice-${key}.partial`;
+  const name = join(dirname(path), `.${shortened(basename(path), 254 - suffix.length)}${suffix}`);
+  const atomic = new AtomicFile(path, { ...options, partial: name });
+  const partial: Partial = {
+    atomic,
+    kept: 0,
+    async catchUp(from, hash) {
+      const there = fstatSync(atomic.file.fileno()).size;
+      partial.kept = await commonLength(from, atomic.file, Math.min(there, Number(source.size)), hash);
+      ftruncateSync(atomic.file.fileno(), partial.kept);
+      atomic.file.seek(partial.kept);
+      from.seek(partial.kept);
+      if (there > 0) context.debug(() => `${path}: resuming after ${partial.kept} of ${source.size} bytes`);
+    },
+  };
+  return partial;
+}
+
+/** Bytes, in whole steps, that two files have in common from their start. A crash may have left zeros at the end. */
+async function commonLength(source: FileIO, partial: FileIO, most: number, hash: Hash | undefined): Promise<number> {
+  const step = 1 << 20;
+  const [ours, theirs] = [Buffer.allocUnsafeSlow(step), Buffer.allocUnsafeSlow(step)];
+  for (let at = 0; at < most; at += step) {
+    const length = Math.min(step, most - at);
+    const same = fill(source, theirs, length) && fill(partial, ours, length);
+    if (!same || Buffer.compare(ours.subarray(0, length), theirs.subarray(0, length)) !== 0) return at;
+    hash?.update(theirs.subarray(0, length));
+    await new Promise((resolve) => setImmediate(resolve));
+  }
+  return most;
+}
+
+function fill(file: FileIO, buffer: Buffer, length: number): boolean {
+  for (let at = 0; at < length; ) {
+    const count = file.readInto(buffer.subarray(at, length));
+    if (!count) return false;
+    at += count;
+  }
+  return true;
+}

@@ -1,0 +1,210 @@
+// `sluice copy`: files and streams to files, directories and streams. Decides what goes where, and refuses what cannot be
+// meant, before anything is made; `copy-file.ts` beside it puts one file in place.
+
+import { type BigIntStats, fstatSync, lstatSync, statSync } from 'node:fs';
+import { basename, join } from 'node:path';
+import type { DurabilityWish } from '../io/atomic-file.js';
+import type { Loss } from '../io/attributes.js';
+import type { When } from '../io/content.js';
+import { failure, isSystemError, SluiceError } from '../io/failure.js';
+import { fsPath } from '../io/path.js';
+import type { Context, Outcome } from './context.js';
+import { copyFile, copyLink, copyStream } from './copy-file.js';
+
+export interface CopyOptions {
+  sources: string[];
+  destination: string;
+  /** The destination is a directory to copy into (`-t`), or never one (`-T`). */
+  directory: 'must' | 'may' | 'never';
+  /** Copy a symlink itself instead of what it leads to. */
+  followLinks: boolean;
+  preserve: ReadonlySet<Preserved>;
+  noClobber: boolean;
+  update: boolean;
+  backup: string | undefined;
+  inPlace: boolean;
+  reflink: When;
+  sparse: When;
+  verify: boolean;
+  /** Name of the digest to print. */
+  checksum: string | undefined;
+  durable: DurabilityWish;
+  bufferSize: number | undefined;
+  limitRate: number | undefined;
+  resume: boolean;
+  allowChanged: boolean;
+  strict: boolean;
+  dryRun: boolean;
+}
+
+export type Preserved = 'mode' | 'ownership' | 'timestamps';
+
+/** What one run did, for the summary. */
+export interface Totals {
+  files: number;
+  directories: number;
+  symlinks: number;
+  skipped: number;
+  bytes: number;
+  errors: number;
+  unconfirmed: number;
+  lost: Map<Loss, number>;
+}
+
+/** One source on its way to one destination. */
+export interface Job {
+  source: string;
+  destination: string;
+  /** What the source is, links followed or not as asked; null = stdin. */
+  stat: BigIntStats | null;
+}
+
+export async function copy(options: CopyOptions, context: Context): Promise<Outcome> {
+  const started = performance.now();
+  const totals: Totals = {
+    files: 0,
+    directories: 0,
+    symlinks: 0,
+    skipped: 0,
+    bytes: 0,
+    errors: 0,
+    unconfirmed: 0,
+    lost: new Map(),
+  };
+  const jobs = plan(options, context, totals);
+  const totalBytes = jobs.every(({ stat }) => stat?.isFile())
+    ? jobs.reduce((sum, { stat }) => sum + Number(stat!.size), 0)
+    : undefined;
+  let moved = 0;
+  for (const job of jobs) {
+    const onBytes = (count: number) => {
+      moved += count;
+      context.progress({ bytes: moved, totalBytes, name: job.source });
+    };
+    try {
+      await one(job, options, context, totals, onBytes);
+    } catch (error) {
+      totals.errors++;
+      context.fail(error);
+    }
+  }
+  tellLosses(totals, options.strict, context);
+  const { lost, unconfirmed, ...counts } = totals;
+  context.record({ type: 'summary', ...counts, elapsedMs: Math.round(performance.now() - started) });
+  return totals.errors > 0 ? 'failed' : unconfirmed > 0 ? 'undurable' : 'done';
+}
+
+async function one(
+  job: Job,
+  options: CopyOptions,
+  context: Context,
+  totals: Totals,
+  onBytes: (count: number) => void,
+): Promise<void> {
+  const { source, destination, stat } = job;
+  if (options.dryRun) {
+    const bytes = stat?.isFile() ? Number(stat.size) : undefined;
+    const action = existing(destination) ? (options.noClobber ? 'skip' : 'update') : 'create';
+    context.record({ type: 'action', action, source, destination, bytes });
+    if (action === 'skip') totals.skipped++;
+    else totals.files++;
+    return;
+  }
+  if (destination === '-' || isChannel(destination)) await copyStream(job, options, context, totals, onBytes);
+  else if (stat?.isSymbolicLink()) copyLink(job, options, context, totals);
+  else await copyFile(job, options, context, totals, onBytes);
+}
+
+/** What goes where. A source that cannot be copied is told and left out; a destination that can't be meant ends it all. */
+function plan(options: CopyOptions, context: Context, totals: Totals): Job[] {
+  const { sources, destination } = options;
+  const into = intoDirectory(options);
+  const taken = new Set<string>();
+  const jobs: Job[] = [];
+  for (const source of sources) {
+    try {
+      if (into && source === '-')
+        throw new SluiceError('stdin has no name to get in a directory', {
+          path: destination,
+          state: 'nothing was made',
+        });
+      const target = into ? join(destination, basename(source)) : destination;
+      const job = { source, destination: target, stat: statSource(source, options.followLinks) };
+      refuse(job, options);
+      if (taken.has(target))
+        throw new SluiceError(`will not overwrite what was just copied to ${target}`, {
+          path: source,
+          state: 'the first one was kept',
+        });
+      taken.add(target);
+      jobs.push(job);
+    } catch (error) {
+      totals.errors++;
+      context.fail(failure(error, { path: source, state: 'nothing was copied from it' }));
+    }
+  }
+  return jobs;
+}
+
+/** Is the destination a directory to copy into? */
+function intoDirectory({ sources, destination, directory }: CopyOptions): boolean {
+  if (directory === 'never') return false;
+  const isDirectory = destination !== '-' && statSync(fsPath(destination), { throwIfNoEntry: false })?.isDirectory();
+  if (isDirectory) return true;
+  if (directory === 'must' || sources.length > 1)
+    throw new SluiceError('is not a directory', { code: 'ENOTDIR', path: destination, state: 'nothing was copied' });
+  return false;
+}
+
+function statSource(source: string, follow: boolean): BigIntStats | null {
+  if (source === '-') return null;
+  return (follow ? statSync : lstatSync)(fsPath(source), { bigint: true });
+}
+
+/** Refusals that cost nothing to find, before anything is made. */
+function refuse({ source, destination, stat }: Job, options: CopyOptions): void {
+  const state = 'nothing was copied from it';
+  if (stat?.isDirectory())
+    throw new SluiceError('is a directory; copying it takes -r', { code: 'EISDIR', path: source, state });
+  if (stat?.isSocket()) throw new SluiceError('is a socket, which has no content to copy', { path: source, state });
+  const from = stat ?? fstatSync(0, { bigint: true });
+  const to = identity(destination);
+  // A device or a pipe may well be both: cat's rule is for files.
+  if (to && from.isFile() && to.dev === from.dev && to.ino === from.ino)
+    throw new SluiceError(`source and destination (${destination}) are the same file`, {
+      path: source,
+      state: 'it was left as it is',
+    });
+  if (options.directory === 'never' && to?.isDirectory())
+    throw new SluiceError('is a directory, and -T does not copy into it', { code: 'EISDIR', path: destination, state });
+}
+
+function identity(destination: string): BigIntStats | undefined {
+  if (destination === '-') return fstatSync(1, { bigint: true });
+  try {
+    return statSync(fsPath(destination), { bigint: true, throwIfNoEntry: false });
+  } catch (error) {
+    if (isSystemError(error, 'ELOOP', 'ENOTDIR', 'EACCES')) return undefined; // Told when it is written to.
+    throw error;
+  }
+}
+
+const existing = (path: string): boolean => lstatSync(fsPath(path), { throwIfNoEntry: false }) !== undefined;
+
+/** A name for one of this process's descriptors, or a FIFO, device or terminal: written to, never replaced. */
+function isChannel(destination: string): boolean {
+  if (/^\/dev\/(stdout|stderr|fd\/\d+)$|^\/proc\/self\/fd\/\d+$/.test(destination)) return true;
+  const stat = identity(destination);
+  return stat !== undefined && (stat.isFIFO() || stat.isCharacterDevice() || stat.isBlockDevice() || stat.isSocket());
+}
+
+function tellLosses({ lost, errors }: Totals, strict: boolean, context: Context): void {
+  if (lost.size === 0) return;
+  const list = [...lost]
+    .map(([what, count]) => `${count} ${what}${count === 1 || what.endsWith('s') ? '' : 's'}`)
+    .join(', ');
+  const message = `kept everything but: ${list}`;
+  if (strict) context.fail(new SluiceError(message, { code: 'ERR_LOSS' }));
+  else context.warn(message, { code: 'ERR_LOSS' });
+  void errors;
+}

@@ -1,0 +1,236 @@
+// The one way to put a file in place: a temp file beside the target, all of the content, its attributes, fsync, close,
+// rename, fsync of the directory. Until the rename the target is what it was; after it, it is new and whole.
+
+import { type BigIntStats, constants, fstatSync, linkSync, lstatSync, openSync, renameSync, unlinkSync } from 'node:fs';
+import { dirname } from 'node:path';
+import { type Attributes, applyAttributes, type Loss, newFileMode } from './attributes.js';
+import { type Durability, fsyncDirectory, fsyncFile, storageOf } from './durability.js';
+import { failure, isSystemError, SluiceError } from './failure.js';
+import { FileIO } from './file-io.js';
+import { fsPath } from './path.js';
+import { tempName } from './temp-name.js';
+import { whileUnfinished } from './unfinished.js';
+
+/** `none`: leave it to the kernel; `durable`: before commit returns; `strict`: and refuse where that cannot be promised. */
+export type DurabilityWish = 'none' | 'durable' | 'strict';
+
+export interface AtomicOptions {
+  durable?: DurabilityWish | undefined;
+  /** Leave an existing target alone, without a race: commit gives 'skipped'. */
+  noClobber?: boolean | undefined;
+  /** Keep the old file under its name with this suffix. */
+  backup?: string | undefined;
+  /** Use this file, which may exist, instead of a fresh temp file, and keep it when given up: to go on from later. */
+  partial?: string | undefined;
+  /** The last look before the target is replaced: throws to leave it alone. */
+  guard?: (() => void) | undefined;
+}
+
+export interface Committed {
+  outcome: 'created' | 'replaced' | 'skipped';
+  durability: Durability;
+  /** What of the attributes could not be kept. */
+  lost: Loss[];
+  /** The new file is in place, but its name may not survive a power cut: the directory's fsync failed. */
+  unconfirmed?: SluiceError;
+}
+
+const untouched = 'destination left as it was';
+
+/**
+ * A file on its way to `path`. Write to `file`, then `commit`; `discard` gives up, and does nothing once committed.
+ * `path` is taken as it is: a symlink there would be replaced, so resolve it first where its target is meant.
+ */
+export class AtomicFile {
+  readonly path: string;
+  readonly temp: string;
+  /** For reading too (to verify). */
+  readonly file: FileIO;
+  /** The target as it was when this began; null = there was none. */
+  readonly existing: BigIntStats | null;
+  #options: AtomicOptions;
+  #finished: () => void;
+  #state: 'open' | 'closed' | 'done' = 'open';
+
+  /** Makes the temp file: beside the target, new, not through a link, and nobody else's to read. */
+  constructor(path: string, options: AtomicOptions = {}) {
+    this.path = path;
+    this.#options = options;
+    this.existing = lstatSync(fsPath(path), { bigint: true, throwIfNoEntry: false }) ?? null;
+    const { O_RDWR, O_CREAT, O_EXCL, O_NOFOLLOW = 0 } = constants;
+    if (options.partial !== undefined) {
+      this.temp = options.partial;
+      this.#finished = () => {};
+      try {
+        this.file = new FileIO(openSync(fsPath(this.temp), O_RDWR | O_CREAT | O_NOFOLLOW, 0o600), 'r+');
+        return;
+      } catch (error) {
+        throw failure(error, { path, state: untouched });
+      }
+    }
+    for (let attempt = 1; ; attempt++) {
+      const temp = tempName(path);
+      // Registered before it is made: a signal can only come between two turns of the event loop, an exception at once.
+      this.#finished = whileUnfinished(() => this.discard());
+      this.temp = temp;
+      try {
+        this.file = new FileIO(openSync(fsPath(temp), O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW, 0o600), 'r+');
+        return;
+      } catch (error) {
+        this.#finished();
+        if (isSystemError(error, 'EEXIST') && attempt < 10) continue;
+        this.#state = 'done';
+        throw failure(error, { path, state: untouched });
+      }
+    }
+  }
+
+  /**
+   * Put the file in place. The attributes are those given, else the existing file's, else `newMode` (0666) less the umask.
+   * Throws with the target untouched and the temp file gone, whatever failed.
+   */
+  async commit(attributes: Attributes = {}, newMode = 0o666): Promise<Committed> {
+    const { durable = 'none' } = this.#options;
+    const directory = dirname(this.path);
+    try {
+      const storage = durable === 'none' ? 'none' : storageOf(directory);
+      if (durable === 'strict') await this.#insist(storage, directory);
+      const lost = this.#dress(attributes, newMode);
+      if (durable !== 'none') await this.#sync();
+      const outcome = this.#place();
+      const committed: Committed = { outcome, durability: storage, lost };
+      if (durable !== 'none' && outcome !== 'skipped') {
+        try {
+          await fsyncDirectory(directory);
+        } catch (error) {
+          committed.durability = 'unknown';
+          committed.unconfirmed = failure(error, {
+            path: directory,
+            state: 'the new file is in place, but its name may not survive a power cut',
+          });
+        }
+      }
+      return committed;
+    } catch (error) {
+      this.discard();
+      throw error;
+    }
+  }
+
+  /** As `commit`, without durability and without a turn of the event loop: for many small files. */
+  commitSync(attributes: Attributes = {}, newMode = 0o666): Committed {
+    try {
+      const lost = this.#dress(attributes, newMode);
+      return { outcome: this.#place(), durability: 'none', lost };
+    } catch (error) {
+      this.discard();
+      throw error;
+    }
+  }
+
+  /** Give up: the temp file is removed, the target is what it was. Does nothing after a commit. Never throws. */
+  discard(): void {
+    if (this.#state === 'open') {
+      try {
+        this.file?.close();
+      } catch {
+        // It is thrown away.
+      }
+    }
+    if (this.#state !== 'done' && this.#options.partial === undefined) {
+      try {
+        unlinkSync(fsPath(this.temp));
+      } catch {
+        // Gone already.
+      }
+    }
+    this.#state = 'done';
+    this.#finished();
+  }
+
+  /** Strict: refuse before anything is replaced where the promise cannot be kept. */
+  async #insist(storage: Durability, directory: string): Promise<void> {
+    if (storage !== 'durable') {
+      const why = storage === 'volatile' ? 'keeps nothing over a power cut' : 'promises nothing about a power cut';
+      throw new SluiceError(`durability cannot be promised: this file system ${why}`, {
+        path: this.path,
+        state: untouched,
+      });
+    }
+    try {
+      await fsyncDirectory(directory);
+    } catch (error) {
+      throw failure(error, { path: directory, state: untouched });
+    }
+  }
+
+  #dress(attributes: Attributes, newMode: number): Loss[] {
+    const current = fstatSync(this.file.fileno());
+    const regular = this.existing?.isFile() ? this.existing : null;
+    const wanted: Attributes = regular
+      ? { uid: Number(regular.uid), gid: Number(regular.gid), mode: Number(regular.mode) & 0o7777 }
+      : { mode: newFileMode(newMode) };
+    for (const [key, value] of Object.entries(attributes))
+      if (value !== undefined) Object.assign(wanted, { [key]: value });
+    try {
+      return applyAttributes(this.file.fileno(), current, wanted);
+    } catch (error) {
+      throw failure(error, { path: this.path, state: untouched });
+    }
+  }
+
+  /** Once, and never again: after a failed fsync the kernel holds the lost pages for clean. */
+  async #sync(): Promise<void> {
+    try {
+      await fsyncFile(this.file.fileno());
+    } catch (error) {
+      throw failure(error, { path: this.path, state: untouched });
+    }
+  }
+
+  #place(): Committed['outcome'] {
+    const { noClobber, backup, guard } = this.#options;
+    const details = { path: this.path, state: untouched };
+    try {
+      // Closed before the rename, and checked: some file systems tell of a full disk only now.
+      this.#state = 'closed';
+      this.file.close();
+      guard?.();
+      if (noClobber) return this.#link();
+      if (backup !== undefined && this.existing) keepAs(this.path, this.path + backup);
+      renameSync(fsPath(this.temp), fsPath(this.path));
+    } catch (error) {
+      throw failure(error, details);
+    }
+    this.#state = 'done';
+    this.#finished();
+    return this.existing ? 'replaced' : 'created';
+  }
+
+  /** link(2) fails if the name is taken, which rename(2) does not. */
+  #link(): 'created' | 'skipped' {
+    try {
+      linkSync(fsPath(this.temp), fsPath(this.path));
+      return 'created';
+    } catch (error) {
+      if (isSystemError(error, 'EEXIST')) return 'skipped';
+      throw error;
+    } finally {
+      this.discard();
+    }
+  }
+}
+
+/** Have `path`'s file under `name` too, replacing what is there in one step. */
+function keepAs(path: string, name: string): void {
+  const link = tempName(name);
+  linkSync(fsPath(path), fsPath(link));
+  try {
+    renameSync(fsPath(link), fsPath(name));
+  } catch (error) {
+    unlinkSync(fsPath(link));
+    throw failure(error, { path: name });
+  }
+  // Two names of one file: rename(2) then does nothing, and the temp name stays.
+  if (lstatSync(fsPath(link), { throwIfNoEntry: false })) unlinkSync(fsPath(link));
+}

@@ -1,0 +1,58 @@
+// What reaches stable storage, and what can be promised of it: fsync of files and directories, and the file systems
+// that keep nothing.
+
+import { close, constants, fstatSync, fsync, open, statfsSync } from 'node:fs';
+import { promisify } from 'node:util';
+import { fsPath } from './path.js';
+
+const openAsync = promisify(open);
+const fsyncAsync = promisify(fsync);
+const closeAsync = promisify(close);
+
+/**
+ * What a successful fsync means: `durable`: content and name survive a power cut; `volatile`: nothing here survives
+ * (memory); `unknown`: it is somebody else's promise (FUSE, some network file systems); `none`: not asked for.
+ */
+export type Durability = 'durable' | 'volatile' | 'unknown' | 'none';
+
+/** Magic numbers of statfs(2) (linux/magic.h). */
+const volatileTypes = new Set([0x01021994 /* tmpfs */, 0x858458f6 /* ramfs */, 0x958458f6 /* hugetlbfs */]);
+const unknownTypes = new Set([
+  0x65735546 /* fuse */, 0x01021997 /* 9p */, 0xff534d42 /* cifs */, 0xfe534d42 /* smb2 */, 0x517b /* smb */,
+  0x6a656a63 /* fakeowner */,
+]);
+
+/** What the file system under `path` can promise. */
+export function storageOf(path: string): Exclude<Durability, 'none'> {
+  try {
+    const type = Number(statfsSync(fsPath(path)).type) >>> 0;
+    return volatileTypes.has(type) ? 'volatile' : unknownTypes.has(type) ? 'unknown' : 'durable';
+  } catch {
+    return 'unknown';
+  }
+}
+
+/** Content and size of an open file reach stable storage. Rejects with the system's error: never try that again. */
+export async function fsyncFile(fd: number): Promise<void> {
+  await fsyncAsync(fd);
+}
+
+/**
+ * The names in a directory reach stable storage. Rejects with the system's error. Windows has no such call, and keeps
+ * names by its journal: there it does nothing.
+ */
+export async function fsyncDirectory(path: string): Promise<void> {
+  if (process.platform === 'win32') return;
+  const fd = await openAsync(fsPath(path), constants.O_RDONLY | constants.O_DIRECTORY);
+  try {
+    await fsyncAsync(fd);
+  } finally {
+    await closeAsync(fd);
+  }
+}
+
+/** Does this descriptor lead to something that fsync means anything for? */
+export function canSync(fd: number): boolean {
+  const stat = fstatSync(fd);
+  return stat.isFile() || stat.isDirectory() || stat.isBlockDevice();
+}

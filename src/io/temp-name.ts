@@ -1,0 +1,50 @@
+// Names of temp files: `.<name>.sluice-<random>.tmp` beside the target, never longer than a directory entry may be.
+
+import { closeSync, openSync, readSync } from 'node:fs';
+import { createRequire } from 'node:module';
+import { basename, dirname, join } from 'node:path';
+import { decodePath, encodePath } from './path.js';
+
+/** Bytes in a directory entry's name on every file system that matters (NAME_MAX). */
+const nameMax = 255;
+const randomDigits = 16;
+
+/**
+ * A fresh temp name for `path`, in the same directory. The base part is shortened, by whole characters, so that the
+ * name fits 255 bytes. The random part is 64 bits from the system's generator: nobody can lie in wait under it.
+ */
+export function tempName(path: string): string {
+  const suffix = `.sluice-${randomHex()}.tmp`;
+  return join(dirname(path), `.${shortened(basename(path), nameMax - 1 - suffix.length)}${suffix}`);
+}
+
+/** Is `name` (a directory entry) a temp file's? Then the base part that it was made from, as far as it was kept. */
+export function tempBase(name: string): string | undefined {
+  return /^\.(.+)\.sluice-[0-9a-f]{16}\.tmp$/su.exec(name)?.[1];
+}
+
+/** The longest beginning of `name` that has at most `limit` bytes, cut between characters. */
+export function shortened(name: string, limit: number): string {
+  const bytes = encodePath(name);
+  if (bytes.length <= limit) return name;
+  let end = limit;
+  while (end > limit - 4 && (bytes[end]! & 0xc0) === 0x80) end--;
+  return decodePath(bytes.subarray(0, end));
+}
+
+/** 64 random bits as hexadecimal. Read from /dev/urandom where there is one: loading node:crypto costs a small copy 5 % of its time. */
+function randomHex(): string {
+  const bytes = Buffer.allocUnsafe(randomDigits / 2);
+  try {
+    const fd = openSync('/dev/urandom', 'r');
+    try {
+      if (readSync(fd, bytes) === bytes.length) return bytes.toString('hex');
+    } finally {
+      closeSync(fd);
+    }
+  } catch {
+    // No such device: the library below has its own sources.
+  }
+  const { randomBytes } = createRequire(import.meta.url)('node:crypto') as typeof import('node:crypto');
+  return randomBytes(randomDigits / 2).toString('hex');
+}
