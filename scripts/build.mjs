@@ -20,6 +20,17 @@ for (const dir of ['src/tree', 'src/io', 'src/follow', 'src/probe'])
   for (const name of existsSync(join(root, dir)) ? readdirSync(join(root, dir)) : [])
     if (name.endsWith('-worker.ts')) entries[name.slice(0, -3)] = `${dir}/${name}`;
 
+/** commander asks for node:child_process at once, for subcommands that are programs of their own: we have none. */
+const lean = {
+  name: 'lean',
+  setup(build) {
+    build.onResolve({ filter: /^(node:)?child_process$/ }, ({ importer }) =>
+      importer.includes('/commander/') ? { path: 'child_process', namespace: 'absent' } : undefined,
+    );
+    build.onLoad({ filter: /.*/, namespace: 'absent' }, () => ({ contents: 'module.exports = {};' }));
+  },
+};
+
 const common = {
   absWorkingDir: root,
   bundle: true,
@@ -28,6 +39,7 @@ const common = {
   external: ['koffi'],
   legalComments: 'none',
   logLevel: 'warning',
+  plugins: [lean],
 };
 
 await build({

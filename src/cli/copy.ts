@@ -1,6 +1,5 @@
 // `sluice copy` on the command line.
 
-import { getHashes } from 'node:crypto';
 import { Command, Option } from 'commander';
 import type { Context, JsonRecord, Outcome } from '../commands/context.js';
 import { type CopyOptions, copy, type Preserved } from '../commands/copy.js';
@@ -134,8 +133,10 @@ function textOf(record: JsonRecord, { verbose }: Options): string | undefined {
   return undefined;
 }
 
-export function run(options: Options, operands: string[], context: Context): Promise<Outcome> {
-  return copy(settle(options, operands), context);
+export async function run(options: Options, operands: string[], context: Context): Promise<Outcome> {
+  const settled = settle(options, operands);
+  if (settled.checksum !== undefined) await checkDigest(settled.checksum);
+  return copy(settled, context);
 }
 
 /** Raw options into final values, once. */
@@ -154,10 +155,6 @@ function settle(options: Options, operands: string[]): CopyOptions {
   if (options.noClobber && options.inPlace) throw new UsageError('-n and --in-place exclude each other');
   if (sources.filter((source) => source === '-').length > 1) throw new UsageError('stdin can be read once only');
   const { checksum } = options;
-  if (checksum !== undefined && !getHashes().includes(checksum))
-    throw new UsageError(
-      `unknown digest '${checksum}'; there are ${digests.filter((name) => getHashes().includes(name)).join(', ')}, …`,
-    );
   return {
     sources,
     destination,
@@ -180,6 +177,14 @@ function settle(options: Options, operands: string[]): CopyOptions {
     strict: options.strict ?? false,
     dryRun: options.dryRun ?? false,
   };
+}
+
+async function checkDigest(name: string): Promise<void> {
+  const known = (await import('node:crypto')).getHashes();
+  if (!known.includes(name))
+    throw new UsageError(
+      `unknown digest '${name}'; there are ${digests.filter((each) => known.includes(each)).join(', ')}, …`,
+    );
 }
 
 const attributes: Preserved[] = ['mode', 'ownership', 'timestamps'];

@@ -1,9 +1,9 @@
 // stdout and stderr, by number: `process.stdout` is never touched (docs/architecture.md).
 
-import { isatty } from 'node:tty';
 import { failure } from '../io/failure.js';
 import { encodePath } from '../io/path.js';
 import { writeAll } from '../io/write-all.js';
+import { isTerminal } from './terminal.js';
 
 /** Unbuffered: what is said on stderr is out at once. A stderr that cannot be written to is nobody's business. */
 export class StandardError {
@@ -23,7 +23,7 @@ export class StandardOutput {
   #failed: unknown;
 
   constructor(how: 'auto' | 'line' | 'block' | 'none' | undefined) {
-    this.#line = how === 'line' || how === 'none' || isatty(1);
+    this.#line = how === 'line' || how === 'none' || isTerminal(1);
   }
 
   write(bytes: Uint8Array): void {

@@ -4,23 +4,23 @@
 import { SingleBar } from 'cli-progress';
 import prettyBytes from 'pretty-bytes';
 import type { Progress } from '../commands/context.js';
-import { columnsOf, escapeForTerminal, type When } from './terminal.js';
+import { columnsOf, escapeForTerminal } from './terminal.js';
 
 /** A bar is worth showing for work that lasts (milliseconds). */
 const patience = 500;
 /** Plain lines come this far apart (milliseconds), and once more at the end. */
 const lineEvery = 1000;
 
-interface ProgressDisplay {
+export interface ProgressDisplay {
   update(state: Progress): void;
   /** Take away what is shown, so that a message can be printed; the next update brings it back. */
   clear(): void;
   finish(): void;
 }
 
-export function progressDisplay(when: When, terminal: boolean, write: (text: string) => void): ProgressDisplay | null {
-  if (when === 'never' || (when === 'auto' && !terminal)) return null;
-  return terminal ? barDisplay(write) : lineDisplay(write);
+/** `started`: when the work began, in milliseconds since 1970. */
+export function progressDisplay(started: number, terminal: boolean, write: (text: string) => void): ProgressDisplay {
+  return terminal ? barDisplay(started, write) : lineDisplay(started, write);
 }
 
 function describe(state: Progress, milliseconds: number): string {
@@ -42,8 +42,7 @@ function clock(seconds: number): string {
     .join(':');
 }
 
-function lineDisplay(write: (text: string) => void): ProgressDisplay {
-  const started = Date.now();
+function lineDisplay(started: number, write: (text: string) => void): ProgressDisplay {
   let last = started;
   let latest: Progress | undefined;
   let shown: Progress | undefined;
@@ -66,8 +65,7 @@ function lineDisplay(write: (text: string) => void): ProgressDisplay {
   };
 }
 
-function barDisplay(write: (text: string) => void): ProgressDisplay {
-  const started = Date.now();
+function barDisplay(started: number, write: (text: string) => void): ProgressDisplay {
   let latest: Progress | undefined;
   let bar: SingleBar | undefined;
   let rate = 0;

@@ -1,15 +1,12 @@
 // Turns what commands report into what people and programs read: text, a progress display, or JSON lines.
 
-import { isatty } from 'node:tty';
 import type { Context, JsonRecord, Progress } from '../commands/context.js';
 import { failure, isSystemError } from '../io/failure.js';
 import { encodePath } from '../io/path.js';
 import type { GlobalOptions } from './globals.js';
 import { StandardError, StandardOutput } from './output.js';
-import { progressDisplay } from './progress.js';
-import { escapeForTerminal, wantsColor } from './terminal.js';
-
-type ProgressDisplay = ReturnType<typeof progressDisplay>;
+import type { ProgressDisplay } from './progress.js';
+import { escapeForTerminal, isTerminal, wantsColor } from './terminal.js';
 
 /** Downstream has gone: nobody is left to tell, so everything stops, quietly. */
 export class ClosedPipe extends Error {}
@@ -26,9 +23,13 @@ export class Reporter implements Context {
   #options: ReporterOptions;
   #stdout: StandardOutput;
   #stderr = new StandardError();
-  #display: ProgressDisplay | undefined;
+  /** null = none is wanted, or it is not loaded yet. */
+  #display: ProgressDisplay | null | undefined;
+  #progress: Progress | undefined;
+  #closed = false;
+  #started = Date.now();
   #color: { out: boolean; err: boolean };
-  #terminal = { out: isatty(1), err: isatty(2) };
+  #terminal = { out: isTerminal(1), err: isTerminal(2) };
 
   constructor(options: ReporterOptions) {
     this.#options = options;
@@ -85,16 +86,32 @@ export class Reporter implements Context {
   }
 
   progress(state: Progress): void {
-    if (this.#display === undefined) {
-      const { progress = 'auto', quiet } = this.#options;
-      const when = quiet && progress === 'auto' ? 'never' : progress;
-      this.#display = progressDisplay(when, this.#terminal.err, (text) => this.#stderr.write(text));
-    }
+    this.#progress = state;
+    if (this.#display === undefined) this.#prepareDisplay();
     this.#display?.update(state);
   }
 
+  /** Its code is loaded only where something will be shown. */
+  #prepareDisplay(): void {
+    this.#display = null;
+    const { progress = 'auto', quiet } = this.#options;
+    if (progress === 'never' || (progress === 'auto' && (quiet || !this.#terminal.err))) return;
+    void import('./progress.js').then(({ progressDisplay }) => {
+      if (this.#closed) return;
+      this.#display = progressDisplay(this.#started, this.#terminal.err, (text) => this.#stderr.write(text));
+      if (this.#progress) this.#display.update(this.#progress);
+    });
+  }
+
   /** Everything said and shown is out, and the terminal is clean. */
-  close(): void {
+  async close(): Promise<void> {
+    // Work that was over before the display's code was there: its one line is still owed.
+    if (this.#options.progress === 'always' && this.#progress && !this.#display) {
+      const { progressDisplay } = await import('./progress.js');
+      this.#display = progressDisplay(this.#started, this.#terminal.err, (text) => this.#stderr.write(text));
+      this.#display.update(this.#progress);
+    }
+    this.#closed = true;
     this.#display?.finish();
     this.#stdout.close();
   }

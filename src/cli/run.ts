@@ -102,7 +102,7 @@ async function runCommand(name: string, line: CommandLine, given: string[]): Pro
     outcome = 'failed';
   }
   try {
-    reporter.close();
+    await reporter.close();
   } catch (error) {
     reporter.fail(error);
   }

@@ -25,7 +25,6 @@ import { tempName } from '../io/temp-name.js';
 import { whileUnfinished } from '../io/unfinished.js';
 import type { Context } from './context.js';
 import type { CopyOptions, Job, Totals } from './copy.js';
-import { openPartial } from './copy-resume.js';
 
 const openAsync = promisify(open);
 const untouched = 'destination left as it was';
@@ -138,7 +137,8 @@ async function replace(
   onBytes: (count: number) => void,
 ): Promise<void> {
   const before = fstatSync(from.file.fileno(), { bigint: true });
-  const target = options.resume && before.isFile() ? await openPartial(path, before, options, context) : null;
+  const resumes = options.resume && before.isFile();
+  const target = resumes ? await (await import('./copy-resume.js')).openPartial(path, before, options, context) : null;
   const atomic = target?.atomic ?? new AtomicFile(path, options);
   try {
     const hash = await digest(options);

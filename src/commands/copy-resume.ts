@@ -1,7 +1,7 @@
 // `--resume`: an interrupted large copy goes on from its kept partial file. The partial's name holds the identity of the
 // source, so that another source, or the same one changed, never meets it; and what it holds is compared before it's used.
 
-import { createHash, type Hash } from 'node:crypto';
+import type { Hash } from 'node:crypto';
 import { type BigIntStats, fstatSync, ftruncateSync } from 'node:fs';
 import { basename, dirname, join } from 'node:path';
 import { AtomicFile } from '../io/atomic-file.js';
@@ -25,6 +25,7 @@ export async function openPartial(
   options: CopyOptions,
   context: Context,
 ): Promise<Partial> {
+  const { createHash } = await import('node:crypto');
   const identity = `${source.dev} ${source.ino} ${source.size} ${source.mtimeNs}`;
   const key = createHash('sha256').update(identity).digest('hex').slice(0, 16);
   const suffix = `.sluice-${key}.partial`;

@@ -60,7 +60,7 @@ export interface Job {
 }
 
 export async function copy(options: CopyOptions, context: Context): Promise<Outcome> {
-  const started = performance.now();
+  const started = process.uptime();
   const totals: Totals = {
     files: 0,
     directories: 0,
@@ -90,7 +90,7 @@ export async function copy(options: CopyOptions, context: Context): Promise<Outc
   }
   tellLosses(totals, options.strict, context);
   const { lost, unconfirmed, ...counts } = totals;
-  context.record({ type: 'summary', ...counts, elapsedMs: Math.round(performance.now() - started) });
+  context.record({ type: 'summary', ...counts, elapsedMs: Math.round((process.uptime() - started) * 1000) });
   return totals.errors > 0 ? 'failed' : unconfirmed > 0 ? 'undurable' : 'done';
 }
 
