@@ -152,6 +152,7 @@ async function replace(
       Number(before.mode) & 0o777 & ~process.umask(),
     );
     const bytes = result.bytes + (target?.kept ?? 0);
+    context.debug(() => `${job.source}: ${result.method}${result.why ? `; ${result.why}` : ''}`);
     const size = fstatSync(atomic.file.fileno()).size;
     if (size !== bytes)
       throw new SluiceError(`only ${size} of ${bytes} bytes were written`, { path, state: untouched });

@@ -4,9 +4,14 @@
 import { type BigIntStats, constants, copyFileSync, fstatSync } from 'node:fs';
 import { isSystemError, SluiceError } from './failure.js';
 import type { FileIO } from './file-io.js';
+import { looksSparse } from './holes.js';
+import { type Native, native, nativeIfLoaded, nativeReason } from './native.js';
 import { copyInto } from './pump.js';
 import type { Sink, Source } from './raw.js';
 import { SparseSink } from './sparse-sink.js';
+
+/** From this size on the kernel's ways of copying are worth loading native calls for. */
+const largeFile = 4 * 2 ** 20;
 
 export type When = 'auto' | 'always' | 'never';
 /** How the bytes went. */
@@ -31,6 +36,8 @@ export interface ContentResult {
   method: Method;
   /** The source had more bytes at the end than at the start, and nothing else was seen to change. */
   grew: boolean;
+  /** Why it went no better way, for `--debug`. */
+  why: string | undefined;
 }
 
 /** The source became another while it was copied. */
@@ -49,21 +56,46 @@ export async function copyContent(
   const { reflink = 'auto', sparse = 'auto', onChunk, onBytes } = options;
   const before = fstatSync(source.fileno(), { bigint: true });
   const size = before.isFile() ? Number(before.size) : 0;
+  const finish = (bytes: number, method: Method, why?: string): ContentResult => {
+    const grew = before.isFile() && changedOnlyBySize(source, before, bytes);
+    return { bytes, method, grew, why };
+  };
 
-  if (reflink !== 'never' && !onChunk && size > 0) {
-    const refused = clone(source.fileno(), before, sink.fileno(), options);
-    if (refused === null) {
-      onBytes?.(size);
-      return { bytes: size, method: 'reflink', grew: false };
+  let why: string | undefined;
+  const sparseSource = before.isFile() && looksSparse(before);
+  if (!onChunk && size > 0) {
+    // Loading koffi takes longer than to copy a small file.
+    const worth = size >= largeFile || reflink === 'always' || sparseSource;
+    const calls = worth ? native() : nativeIfLoaded();
+    if (worth && !calls) why = nativeReason();
+    // Whoever asks for no holes, or for more of them, wants other extents than the source's.
+    const mayClone =
+      reflink === 'auto' ? sparse === 'auto' || (sparse === 'never' && !sparseSource) : reflink === 'always';
+    if (mayClone && source.tell() === 0) {
+      const refused = clone(source.fileno(), before, sink.fileno(), calls, options);
+      if (refused === null) {
+        // A snapshot of one moment, though the source may be another by now.
+        const bytes = fstatSync(sink.fileno()).size;
+        onBytes?.(bytes);
+        return { bytes, method: 'reflink', grew: bytes > size, why };
+      }
+      if (reflink === 'always') throw refused;
+      why ??= `reflink was refused (${(refused as NodeJS.ErrnoException).code})`;
     }
-    if (reflink === 'always') throw refused;
+    if (calls && (worth || size >= 65536) && source.tell() === sink.tell()) {
+      const { offload } = await import('./offload.js');
+      const moved = await offload(calls, source, sink, before, options);
+      const rest = await pumpRest(source, sink, size, moved.bytes, options);
+      return finish(moved.bytes + rest, moved.method, moved.why ?? why);
+    }
   }
 
-  const holes = sparse === 'always' || (sparse === 'auto' && before.isFile() && before.blocks * 512n < before.size);
-  const sparseSink = holes ? new SparseSink(sink) : null;
+  const holes = sparse === 'always' || (sparse === 'auto' && sparseSource);
+  const sparseSink = holes ? new SparseSink(sink, sink.tell()) : null;
+  if (sparseSink && size > 0) sink.truncate(size); // See offload.ts.
   const bytes = await pumpFile(source, sparseSink ?? sink, size, options);
   sparseSink?.finish();
-  return { bytes, method: 'readinto', grew: before.isFile() && changedOnlyBySize(source, before, bytes) };
+  return finish(bytes, 'readinto', why);
 }
 
 /** Up to the known size, and beyond it where that size is not the truth. */
@@ -76,11 +108,23 @@ async function pumpFile(source: Source & FileIO, sink: Sink, size: number, optio
   const settings = { bufferSize, limitRate, signal, onBytes: seen };
   if (size === 0) return copyInto(source, sink, settings);
   const bytes = await copyInto(source, sink, { ...settings, limit: size });
-  if (bytes < size || fstatSync(source.fileno()).size !== size) return bytes;
-  // The size still stands: at the end of an ordinary file this reads nothing.
-  return (
-    bytes + (await copyInto(source, sink, { ...settings, ...(bufferSize === undefined && { bufferSize: 65536 }) }))
-  );
+  return bytes + (await pumpRest(source, sink, size, bytes, options));
+}
+
+/** What lies behind a size that was not the truth, and yet still stands. Of an ordinary file this reads nothing. */
+async function pumpRest(
+  source: Source & FileIO,
+  sink: Sink,
+  size: number,
+  bytes: number,
+  { onChunk, onBytes, bufferSize = 65536, limitRate, signal }: ContentOptions,
+): Promise<number> {
+  if (bytes < size || fstatSync(source.fileno()).size !== size) return 0;
+  const seen = (chunk: Uint8Array) => {
+    onChunk?.(chunk);
+    onBytes?.(chunk.length);
+  };
+  return copyInto(source, sink, { bufferSize, limitRate, signal, onBytes: seen });
 }
 
 /** Did it only grow? Throws where it changed in another way. */
@@ -100,15 +144,21 @@ function clone(
   source: number,
   before: BigIntStats,
   sink: number,
+  calls: Native | null,
   { reflink, sinkMode = 0o600 }: ContentOptions,
 ): unknown {
-  // Node's copyFile gives the sink the source's permissions before it clones: only where nobody gains any by that.
-  if (reflink !== 'always' && (Number(before.mode) & 0o777 & ~sinkMode) !== 0) return new Error('would widen the mode');
   try {
-    copyFileSync(`/proc/self/fd/${source}`, `/proc/self/fd/${sink}`, constants.COPYFILE_FICLONE_FORCE);
+    if (calls) {
+      calls.copying.clone(source, sink);
+    } else {
+      // Node's copyFile gives the sink the source's permissions before it clones: only where nobody gains any by that.
+      if (reflink !== 'always' && (Number(before.mode) & 0o777 & ~sinkMode) !== 0)
+        return Object.assign(new Error('it would widen the mode'), { code: 'ERR_MODE' });
+      copyFileSync(`/proc/self/fd/${source}`, `/proc/self/fd/${sink}`, constants.COPYFILE_FICLONE_FORCE);
+    }
     return null;
   } catch (error) {
-    if (isSystemError(error, 'ENOSPC', 'EIO', 'EDQUOT')) throw error;
+    if (isSystemError(error, 'EIO', 'ENOMEM', 'ENOSPC', 'EDQUOT')) throw error;
     return error;
   }
 }

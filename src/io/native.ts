@@ -43,6 +43,11 @@ export function native(): Native | null {
   return 'native' in found ? found.native : null;
 }
 
+/** The native calls if something else has needed them already: for what is not worth loading them for. */
+export function nativeIfLoaded(): Native | null {
+  return found && 'native' in found ? found.native : null;
+}
+
 /** Why there are no native calls, undefined where there are: for `--debug`, and for `unknown (…)`. Loads koffi as `native()` does. */
 export function nativeReason(): string | undefined {
   found ??= find();

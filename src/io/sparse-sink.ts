@@ -12,8 +12,10 @@ export class SparseSink implements Sink {
   #file: FileIO;
   #position = 0;
 
-  constructor(file: FileIO) {
+  /** `file` stands at `position`. */
+  constructor(file: FileIO, position = 0) {
     this.#file = file;
+    this.#position = position;
   }
 
   /** Takes all of `view`, or what the file took of its first run of data. */

@@ -3,7 +3,8 @@
 import { encodePath } from '../path.js';
 
 /** Room for PATH_MAX and every shorter string, reused by each call: what is returned holds until the next call. */
-const scratch = Buffer.alloc(4 * 4096);
+const scratch = new Uint8Array(4 * 4096);
+const utf8 = new TextEncoder();
 
 /**
  * The NUL-terminated bytes of a path or name (a string that can hold any bytes, see path.ts, or the bytes themselves). A
@@ -11,10 +12,9 @@ const scratch = Buffer.alloc(4 * 4096);
  */
 export function cString(text: string | Uint8Array, copy = false): Uint8Array {
   if (typeof text === 'string' && !copy && text.length < 4096 && text.isWellFormed()) {
-    const length = scratch.write(text);
-    scratch[length] = 0;
-    if (scratch.indexOf(0) === length) return scratch;
-    throw holdsNul(text);
+    if (text.includes('\0')) throw holdsNul(text);
+    scratch[utf8.encodeInto(text, scratch).written] = 0;
+    return scratch;
   }
   const bytes = typeof text === 'string' ? encodePath(text) : text;
   const end = bytes.indexOf(0);

@@ -144,10 +144,14 @@ export function directories(libc: Libc): Directories {
         const length = c.getdents64(directory, buffer, buffer.length);
         if (length < 0) throw libc.error('scandir');
         if (length === 0) return;
+        // One string for the batch, of which names are slices: several times cheaper than to decode each for itself.
+        const batch = buffer.toString('latin1', 0, length);
         for (let at = 0; at < length; ) {
           const next = at + buffer.readUInt16LE(at + 16);
           const start = at + 19;
-          const name = decodePath(buffer.subarray(start, buffer.indexOf(0, start)));
+          const end = batch.indexOf('\0', start);
+          let name = batch.slice(start, end);
+          if (!/^[\x01-\x7f]*$/.test(name)) name = decodePath(buffer.subarray(start, end));
           if (name !== '.' && name !== '..') {
             const ino = buffer.readUInt32LE(at) + buffer.readUInt32LE(at + 4) * 0x1_0000_0000;
             each(name, types[buffer[at + 18]! & 15]!, ino);
