@@ -28,6 +28,13 @@ const lean = {
       importer.includes('/commander/') ? { path: 'child_process', namespace: 'absent' } : undefined,
     );
     build.onLoad({ filter: /.*/, namespace: 'absent' }, () => ({ contents: 'module.exports = {};' }));
+    // `process` by import is the global one: only that can be defined away below.
+    build.onLoad({ filter: /node_modules[\\/].*\.[cm]?js$/ }, ({ path }) => ({
+      contents: readFileSync(path, 'utf8').replace(
+        /^(?:(?:const|var|let) process = require\(['"](?:node:)?process['"]\)|import process from ['"](?:node:)?process['"]);?$/m,
+        '',
+      ),
+    }));
   },
 };
 
