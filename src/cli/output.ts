@@ -5,6 +5,9 @@ import { encodePath } from '../io/path.js';
 import { writeAll } from '../io/write-all.js';
 import { isTerminal } from './terminal.js';
 
+/** What messages call it. */
+export const standardOutput = 'standard output';
+
 /** Unbuffered: what is said on stderr is out at once. A stderr that cannot be written to is nobody's business. */
 export class StandardError {
   write(text: string): void {
@@ -39,7 +42,7 @@ export class StandardOutput {
     try {
       writeAll(1, bytes);
     } catch (error) {
-      throw failure(error, { path: 'standard output' });
+      throw failure(error, { path: standardOutput });
     }
   }
 

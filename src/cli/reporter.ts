@@ -1,10 +1,10 @@
 // Turns what commands report into what people and programs read: text, a progress display, or JSON lines.
 
 import type { Context, JsonRecord, Progress } from '../commands/context.js';
-import { failure, isSystemError } from '../io/failure.js';
+import { failure, isSystemError, type SluiceError } from '../io/failure.js';
 import { encodePath } from '../io/path.js';
 import type { GlobalOptions } from './globals.js';
-import { StandardError, StandardOutput } from './output.js';
+import { StandardError, StandardOutput, standardOutput } from './output.js';
 import type { ProgressDisplay } from './progress.js';
 import { escapeForTerminal, isTerminal, wantsColor } from './terminal.js';
 
@@ -61,21 +61,13 @@ export class Reporter implements Context {
     if (error instanceof ClosedPipe) throw error;
     if (isSystemError(error, 'EPIPE') || (error as { code?: unknown }).code === 'EPIPE') throw new ClosedPipe();
     this.failures++;
-    const { code, syscall, path, state, message, cause, stack } = failure(error);
-    const kind = [code?.startsWith('ERR_') ? undefined : code, syscall].filter((word) => word !== undefined).join(', ');
-    const text = message + (kind ? ` (${kind})` : '') + (state === undefined ? '' : ` — ${state}`);
-    if (this.#options.json) {
-      const fields = {
-        code: code ?? 'ERR_FAILED',
-        syscall,
-        path,
-        message: text,
-        ...(state !== undefined && { state }),
-      };
-      this.#json({ type: 'error', ...fields });
-    } else {
-      this.#say('', path, text);
-    }
+    const told = failure(error);
+    const { code, syscall, path, state, cause, stack } = told;
+    const message = wording(told);
+    // A stdout that cannot be written to can't carry the record of it either.
+    if (this.#options.json && path !== standardOutput)
+      this.#json({ type: 'error', code: code ?? 'ERR_FAILED', syscall, path, message, state });
+    else this.#say('', path, message);
     if (this.#options.debug) this.#err(`${cause instanceof Error ? cause.stack : stack}\n`);
   }
 
@@ -151,6 +143,12 @@ export class Reporter implements Context {
     this.#display?.clear();
     this.#stderr.write(text);
   }
+}
+
+/** What went wrong, the system's words for it, and the state that things are left in; without the path. */
+export function wording({ message, code, syscall, state }: SluiceError): string {
+  const kind = [code?.startsWith('ERR_') ? undefined : code, syscall].filter((word) => word !== undefined).join(', ');
+  return message + (kind ? ` (${kind})` : '') + (state === undefined ? '' : ` — ${state}`);
 }
 
 const escapeLines = (text: string): string => text.split('\n').map(escapeForTerminal).join('\n');

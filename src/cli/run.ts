@@ -8,7 +8,7 @@ import { type CommandLine, commands } from './commands.js';
 import { exitCodeOf, exitCodes } from './exit-codes.js';
 import { addGlobalOptions, flags, type GlobalOptions, valued } from './globals.js';
 import { StandardError, StandardOutput } from './output.js';
-import { ClosedPipe, Reporter } from './reporter.js';
+import { ClosedPipe, Reporter, wording } from './reporter.js';
 import { handleSignals } from './signals.js';
 import { columnsOf } from './terminal.js';
 import { UsageError } from './usage-error.js';
@@ -21,12 +21,12 @@ export async function run(): Promise<void> {
   try {
     process.exitCode = await dispatch(argv);
   } catch (error) {
-    if (error instanceof ClosedPipe || failure(error).code === 'EPIPE') {
+    const told = failure(error);
+    if (error instanceof ClosedPipe || told.code === 'EPIPE') {
       process.exitCode = exitCodes.closedPipe;
       return;
     }
-    const { message, code } = failure(error);
-    new StandardError().write(`sluice: ${message}${code ? ` (${code})` : ''}\n`);
+    new StandardError().write(`sluice: ${told.path === undefined ? '' : `${told.path}: `}${wording(told)}\n`);
     if (argv.includes('--debug')) new StandardError().write(`${(error as Error).stack}\n`);
     process.exitCode = exitCodes.failed;
   }
