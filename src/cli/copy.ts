@@ -77,7 +77,7 @@ export function define(): Command {
     .addOption(flag('--dry-run', 'say what would be done, and do nothing'))
     .optionsGroup('What is kept:')
     .addOption(flag('-p', 'same as --preserve=mode,ownership,timestamps'))
-    .addOption(flag('--preserve <list>', 'keep these: mode, ownership, timestamps, all'))
+    .addOption(flag('--preserve <list>', 'keep these: mode, ownership, timestamps, xattr (ACLs too), all'))
     .addOption(flag('--strict', 'fail if something could not be kept'))
     .addOption(flag('--allow-changed', 'only warn of a source that changes or vanishes while it is copied'))
     .optionsGroup('Certainty:')
@@ -187,10 +187,11 @@ async function checkDigest(name: string): Promise<void> {
     );
 }
 
-const attributes: Preserved[] = ['mode', 'ownership', 'timestamps'];
+const usual: Preserved[] = ['mode', 'ownership', 'timestamps'];
+const attributes: Preserved[] = [...usual, 'xattr'];
 
 function preserved({ p, preserve }: Options): Set<Preserved> {
-  const kept = new Set<Preserved>(p ? attributes : []);
+  const kept = new Set<Preserved>(p ? usual : []);
   for (const name of preserve?.split(',') ?? []) {
     if (name === 'all') for (const each of attributes) kept.add(each);
     else if (attributes.includes(name as Preserved)) kept.add(name as Preserved);

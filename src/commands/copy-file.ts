@@ -19,10 +19,12 @@ import { type Attributes, applyAttributes, type Loss } from '../io/attributes.js
 import { type ContentResult, copyContent, type Method, SourceChanged } from '../io/content.js';
 import { failure, SluiceError } from '../io/failure.js';
 import { FileIO } from '../io/file-io.js';
+import { native, nativeReason } from '../io/native.js';
 import { decodePath, fsPath } from '../io/path.js';
 import type { Sink, Source } from '../io/raw.js';
 import { tempName } from '../io/temp-name.js';
 import { whileUnfinished } from '../io/unfinished.js';
+import { readAccessAcl, readExtended } from '../io/xattrs.js';
 import type { Context } from './context.js';
 import type { CopyOptions, Job, Totals } from './copy.js';
 
@@ -159,13 +161,18 @@ async function replace(
     if (job.source === '-' || before.isFIFO()) await turn(); // After end of file a pending signal wins: the producer may have died of it.
     checkSource(result, job, options, context);
     const sum = hash?.digest('hex');
-    if (options.verify) await verify(atomic.file, sum!, options, path);
-    const { outcome, lost, unconfirmed } = await atomic.commit(attributesOf(before, options), Number(before.mode));
+    if (options.verify) await verify(atomic.file, sum!, options, path, context);
+    const { outcome, lost, unconfirmed } = await atomic.commit(
+      attributesOf(from.file.fileno(), before, options),
+      Number(before.mode),
+    );
     if (outcome === 'skipped') {
       skip(job, 'exists', context, totals);
       return;
     }
     count(lost, totals);
+    if (outcome === 'replaced' && nativeReason())
+      context.debug(() => `${path}: the old file's ACL and extended attributes were not looked at: ${nativeReason()}`);
     if (unconfirmed) {
       totals.unconfirmed++;
       context.warn(`${unconfirmed.message} (${unconfirmed.code}, ${unconfirmed.syscall}) — ${unconfirmed.state}`, {
@@ -203,8 +210,11 @@ async function overwrite(
     into.truncate(result.bytes);
     checkSource(result, job, { ...options, allowChanged: true }, context);
     const sum = hash?.digest('hex');
-    if (options.verify) await verify(into, sum!, options, path);
-    count(applyAttributes(into.fileno(), fstatSync(into.fileno()), attributesOf(before, options)), totals);
+    if (options.verify) await verify(into, sum!, options, path, context);
+    count(
+      applyAttributes(into.fileno(), fstatSync(into.fileno()), attributesOf(from.file.fileno(), before, options)),
+      totals,
+    );
     if (options.durable !== 'none') await (await import('../io/durability.js')).fsyncFile(into.fileno());
     done(job, result.bytes, result.method, sum, options, context, totals);
   } catch (error) {
@@ -334,11 +344,15 @@ async function verify(
   expected: string,
   { checksum = 'sha256', bufferSize }: CopyOptions,
   path: string,
+  context: Context,
 ): Promise<void> {
   const { fsyncFile } = await import('../io/durability.js');
   const { createHash } = await import('node:crypto');
   const { copyInto } = await import('../io/pump.js');
   await fsyncFile(file.fileno()); // What is only in memory cannot be read back from storage.
+  const calls = native();
+  if (calls) calls.copying.advise(file.fileno(), 0, 0, 'dontneed');
+  else context.debug(() => `${path}: verified from memory, not from storage: ${nativeReason()}`);
   file.seek(0);
   const hash = createHash(checksum);
   const nowhere: Sink = { write: (view) => (view as Uint8Array).length };
@@ -348,13 +362,16 @@ async function verify(
 }
 
 function attributesOf(
+  source: number,
   before: { mode: bigint; uid: bigint; gid: bigint; atimeNs: bigint; mtimeNs: bigint },
   { preserve }: CopyOptions,
 ): Attributes {
   return {
-    ...(preserve.has('mode') && { mode: Number(before.mode) & 0o7777 }),
+    // An ACL goes with the mode, whose group bits are its mask.
+    ...(preserve.has('mode') && { mode: Number(before.mode) & 0o7777, acl: readAccessAcl(source) }),
     ...(preserve.has('ownership') && { uid: Number(before.uid), gid: Number(before.gid) }),
     ...(preserve.has('timestamps') && { atimeNs: before.atimeNs, mtimeNs: before.mtimeNs }),
+    ...(preserve.has('xattr') && (readExtended(source) ?? { unreadable: true })),
   };
 }
 

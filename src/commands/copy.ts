@@ -37,7 +37,7 @@ export interface CopyOptions {
   dryRun: boolean;
 }
 
-export type Preserved = 'mode' | 'ownership' | 'timestamps';
+export type Preserved = 'mode' | 'ownership' | 'timestamps' | 'xattr';
 
 /** What one run did, for the summary. */
 export interface Totals {

@@ -10,6 +10,7 @@ import { FileIO } from './file-io.js';
 import { fsPath } from './path.js';
 import { tempName } from './temp-name.js';
 import { whileUnfinished } from './unfinished.js';
+import { readExtended } from './xattrs.js';
 
 /** `none`: leave it to the kernel; `durable`: before commit returns; `strict`: and refuse where that cannot be promised. */
 export type DurabilityWish = 'none' | 'durable' | 'strict';
@@ -168,7 +169,12 @@ export class AtomicFile {
     const current = fstatSync(this.file.fileno());
     const regular = this.existing?.isFile() ? this.existing : null;
     const wanted: Attributes = regular
-      ? { uid: Number(regular.uid), gid: Number(regular.gid), mode: Number(regular.mode) & 0o7777 }
+      ? {
+          uid: Number(regular.uid),
+          gid: Number(regular.gid),
+          mode: Number(regular.mode) & 0o7777,
+          ...readExtended(this.path),
+        }
       : { mode: newFileMode(newMode) };
     for (const [key, value] of Object.entries(attributes))
       if (value !== undefined) Object.assign(wanted, { [key]: value });

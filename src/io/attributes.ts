@@ -2,7 +2,10 @@
 // in than the end result does.
 
 import { fchmodSync, fchownSync, futimesSync } from 'node:fs';
+import { aclUnderMode, groupRights } from './acl.js';
 import { isSystemError } from './failure.js';
+import { native } from './native.js';
+import { writeAccessAcl, writeXattrs } from './xattrs.js';
 
 export interface Attributes {
   /** All twelve bits. Given exactly: the umask is not applied. */
@@ -12,16 +15,24 @@ export interface Attributes {
   /** Nanoseconds since 1970, negative before. Both or neither. */
   atimeNs?: bigint | undefined;
   mtimeNs?: bigint | undefined;
+  /** The access ACL, brought under `mode`; null = there is to be none. Not given: the one that is there stays. */
+  acl?: Buffer | null | undefined;
+  /** Extended attributes to add. */
+  xattrs?: ReadonlyMap<string, Buffer> | undefined;
+  /** Extended attributes that should be among them but could not be read. */
+  unread?: number | undefined;
+  /** Whether there are any extended attributes to add, nobody can say. */
+  unreadable?: boolean | undefined;
 }
 
 /** What could not be kept, by kind: counted and told at the end. */
-export type Loss = 'owner' | 'mode' | 'timestamps' | 'xattr' | 'hard link';
+export type Loss = 'owner' | 'mode' | 'timestamps' | 'xattr' | 'unread xattr set' | 'hard link';
 
 const setIdBits = 0o6000;
 
 /**
  * Set `attributes` on an open file that is still closed to others (mode 0600). Owner first, since chown clears set-id
- * bits; then the mode; times last. An owner or group that cannot be given costs the set-id bits, and the group's rights
+ * bits and capabilities; then extended attributes and the ACL; then the mode; times last. An owner or group that cannot be given costs the set-id bits, and the group's rights
  * where the group is another one, so that nobody gains any. Returns what was lost; throws the system's error for
  * anything but a lack of permission or support.
  */
@@ -37,6 +48,18 @@ export function applyAttributes(fd: number, current: { uid: number; gid: number 
         mode &= ~setIdBits;
         if (!kept.gid) mode &= ~0o070 | ((mode & 0o007) << 3);
       }
+    }
+  }
+  if (attributes.xattrs?.size) add(lost, 'xattr', writeXattrs(fd, attributes.xattrs));
+  add(lost, 'xattr', attributes.unread ?? 0);
+  if (attributes.unreadable) lost.push('unread xattr set');
+  if (attributes.acl !== undefined) {
+    const { acl } = attributes;
+    // Set as the mode leaves it: at no moment is anyone let in whom the end result keeps out.
+    if (!writeAccessAcl(fd, acl && (mode === undefined ? acl : aclUnderMode(acl, mode)))) {
+      lost.push('xattr');
+      // Without the ACL the group bits, which were its mask, are the group's own.
+      if (mode !== undefined && acl) mode &= ~0o070 | (groupRights(acl) << 3);
     }
   }
   if (mode !== undefined) {
@@ -73,20 +96,40 @@ function changeOwner(
   return { uid: uid === current.uid, gid: gid === current.gid };
 }
 
-/** Sets both times to the microsecond, which is what Node can. False if the file system refuses, or digits were lost. */
+/**
+ * Sets both times. Node's futimes keeps microseconds, and of times before 1970 milliseconds: where that is not enough, native
+ * calls. False if the file system refuses, or digits of the modification time were lost.
+ */
 function setTimes(fd: number, atimeNs: bigint, mtimeNs: bigint): boolean {
+  const exact = (ns: bigint) => ns % (ns < 0n ? 1_000_000n : 1000n) === 0n;
   try {
-    // Seconds as a double: 52 bits hold microseconds until the year 2112. Through a Date a negative number would be
-    // rounded to milliseconds; as a number Node takes it for "now".
+    const calls = exact(atimeNs) && exact(mtimeNs) ? null : native();
+    if (calls) {
+      calls.times.set(fd, atimeNs, mtimeNs);
+      return true;
+    }
     futimesSync(fd, timeOf(atimeNs), timeOf(mtimeNs));
-    return mtimeNs % 1000n === 0n && mtimeNs >= 0n;
+    return exact(mtimeNs);
   } catch (error) {
     if (isSystemError(error, 'EPERM', 'ENOTSUP', 'ENOSYS', 'EINVAL')) return false;
     throw error;
   }
 }
 
-const timeOf = (ns: bigint): number | Date => (ns < 0n ? new Date(Number(ns / 1_000_000n)) : Number(ns / 1000n) / 1e6);
+/**
+ * What futimes takes. Seconds as a double hold microseconds until the year 2112, but libuv cuts them off instead of rounding: half of
+ * one more makes up for that. A negative number means "now" to Node, a Date does not.
+ */
+const timeOf = (ns: bigint): number | Date =>
+  ns < 0n
+    ? new Date(Number(ns / 1_000_000n))
+    : ns % 1_000_000_000n === 0n
+      ? Number(ns / 1_000_000_000n)
+      : (Number(ns / 1000n) + 0.5) / 1e6;
+
+function add(lost: Loss[], what: Loss, count: number): void {
+  for (let i = 0; i < count; i++) lost.push(what);
+}
 
 /** The mode of a new file made like one with `mode`: no set-id bits, less the umask. */
 export const newFileMode = (mode: number): number => mode & 0o777 & ~process.umask();

@@ -147,7 +147,8 @@ describe.skipIf(found === null)('native calls', () => {
     );
   });
 
-  it('xattrs by descriptor, by path, and of any bytes', () => {
+  const xattrsHere = found !== null && code(() => n.xattrs.set(file(), 'user.test', Buffer.from('x'))) === undefined;
+  it.skipIf(!xattrsHere)('xattrs by descriptor, by path, and of any bytes', () => {
     const path = file('x');
     expect(n.xattrs.list(path)).toEqual([]);
     n.xattrs.set(path, 'user.a', Buffer.from([0, 255, 1]));
