@@ -55,7 +55,7 @@ await build({
   outdir: out,
   format: 'esm',
   splitting: true,
-  chunkNames: 'chunks/[name]-[hash]',
+  chunkNames: '[name]-[hash]', // beside the entries, so that ./iconv.cjs is found from any chunk
   minifySyntax: true,
   minifyWhitespace: true,
   define: {

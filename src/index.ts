@@ -1,5 +1,15 @@
 // The library's face: Python's io for Node, and the core that the commands stand on.
+export { DEFAULT_BUFFER_SIZE } from './io/buffer-size.js';
+export type { RawLike } from './io/buffered.js';
+export { BufferedRandom } from './io/buffered-random.js';
+export { BufferedReader } from './io/buffered-reader.js';
+export { BufferedRWPair } from './io/buffered-rw-pair.js';
+export { BufferedWriter } from './io/buffered-writer.js';
+export { ByteBuffer } from './io/byte-buffer.js';
 export type { Bytes } from './io/bytes.js';
+export { BytesIO, type BytesView } from './io/bytes-io.js';
+export type { ErrorMode } from './io/codec-errors.js';
+export { describe, type LayerDescription } from './io/describe.js';
 export {
   BlockingIOError,
   BufferError,
@@ -8,4 +18,7 @@ export {
   UnsupportedOperation,
 } from './io/errors.js';
 export { FileIO, type FileName, type FileOptions } from './io/file-io.js';
+export { type OpenOptions, open } from './io/open.js';
 export type { RawIO, Sink, Source } from './io/raw.js';
+export { stdio } from './io/stdio.js';
+export { type BufferLike, type Newline, TextIOWrapper, type TextOptions } from './io/text-io.js';

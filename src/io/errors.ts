@@ -89,6 +89,21 @@ export function closedError(message = 'I/O operation on closed file'): Coded<Err
   return coded(new Error(message), 'ERR_CLOSED');
 }
 
+/** `ERR_DETACHED`: a call on a layer whose stream has been taken away by `detach()`. */
+export function detachedError(message: string): Coded<Error> {
+  return coded(new Error(message), 'ERR_DETACHED');
+}
+
+/** `ERR_INVALID_RETURN_VALUE`: a layer below answered what it never may, such as more bytes than were asked for. */
+export function invalidReturn(message: string): Coded<Error> {
+  return coded(new Error(message), 'ERR_INVALID_RETURN_VALUE');
+}
+
+/** `ERR_UNKNOWN_ENCODING`: nobody here knows this encoding. */
+export function unknownEncoding(encoding: string): Coded<RangeError> {
+  return coded(new RangeError(`unknown encoding: ${encoding}`), 'ERR_UNKNOWN_ENCODING');
+}
+
 /** An error of the system that no system call gave: the code, number and words are the platform's own. */
 export function systemError(code: keyof typeof constants.errno, syscall: string): NodeJS.ErrnoException {
   const errno = -constants.errno[code];

@@ -19,6 +19,7 @@ import { type Bytes, bytesOf } from './bytes.js';
 import { closedError, invalidArgument, systemError, UnsupportedOperation } from './errors.js';
 import { fsPath } from './path.js';
 import type { RawIO } from './raw.js';
+import { sizeOf } from './sizes.js';
 
 /** What can be opened: a path (bytes that are not UTF-8 as lone surrogates, see path.ts), its bytes, a file URL, a descriptor. */
 export type FileName = string | Buffer | URL | number;
@@ -359,13 +360,6 @@ export class FileIO implements RawIO {
     if (appending) return readable ? 'ab+' : 'ab';
     return readable ? (writable ? 'rb+' : 'rb') : 'wb';
   }
-}
-
-/** A size argument: none = -1 = all. */
-export function sizeOf(size: number | null | undefined): number {
-  if (size === undefined || size === null) return -1;
-  if (!Number.isInteger(size)) throw invalidArgument('a size is a whole number');
-  return size;
 }
 
 /** pread(2) and pwrite(2) of nothing: they say ESPIPE exactly where lseek(2) does. */
