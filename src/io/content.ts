@@ -82,7 +82,8 @@ export async function copyContent(
       if (reflink === 'always') throw refused;
       why ??= `reflink was refused (${(refused as NodeJS.ErrnoException).code})`;
     }
-    if (calls && (worth || size >= 65536) && source.tell() === sink.tell()) {
+    const toFile = calls && (worth || size >= 65536) && fstatSync(sink.fileno()).isFile();
+    if (toFile && source.tell() === sink.tell()) {
       const { offload } = await import('./offload.js');
       const moved = await offload(calls, source, sink, before, options);
       const rest = await pumpRest(source, sink, size, moved.bytes, options);
