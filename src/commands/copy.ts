@@ -59,6 +59,15 @@ export interface Job {
   stat: BigIntStats | null;
 }
 
+/** What one run carries along. */
+export interface Run {
+  options: CopyOptions;
+  context: Context;
+  totals: Totals;
+  /** Bytes that went their way since the last call; negative where they have to go again. */
+  onBytes(count: number): void;
+}
+
 export async function copy(options: CopyOptions, context: Context): Promise<Outcome> {
   const started = process.uptime();
   const totals: Totals = {
@@ -82,7 +91,7 @@ export async function copy(options: CopyOptions, context: Context): Promise<Outc
       context.progress({ bytes: moved, totalBytes, name: job.source });
     };
     try {
-      await one(job, options, context, totals, onBytes);
+      await one(job, { options, context, totals, onBytes });
     } catch (error) {
       totals.errors++;
       context.fail(error);
@@ -94,13 +103,8 @@ export async function copy(options: CopyOptions, context: Context): Promise<Outc
   return totals.errors > 0 ? 'failed' : unconfirmed > 0 ? 'undurable' : 'done';
 }
 
-async function one(
-  job: Job,
-  options: CopyOptions,
-  context: Context,
-  totals: Totals,
-  onBytes: (count: number) => void,
-): Promise<void> {
+async function one(job: Job, run: Run): Promise<void> {
+  const { options, context, totals } = run;
   const { source, destination, stat } = job;
   if (options.dryRun) {
     const bytes = stat?.isFile() ? Number(stat.size) : undefined;
@@ -110,9 +114,9 @@ async function one(
     else totals.files++;
     return;
   }
-  if (destination === '-' || isChannel(destination)) await copyStream(job, options, context, totals, onBytes);
-  else if (stat?.isSymbolicLink()) copyLink(job, options, context, totals);
-  else await copyFile(job, options, context, totals, onBytes);
+  if (destination === '-' || isChannel(destination)) await copyStream(job, run);
+  else if (stat?.isSymbolicLink()) copyLink(job, run);
+  else await copyFile(job, run);
 }
 
 /** What goes where. A source that cannot be copied is told and left out; a destination that can't be meant ends it all. */
@@ -198,7 +202,7 @@ function isChannel(destination: string): boolean {
   return stat !== undefined && (stat.isFIFO() || stat.isCharacterDevice() || stat.isBlockDevice() || stat.isSocket());
 }
 
-function tellLosses({ lost, errors }: Totals, strict: boolean, context: Context): void {
+function tellLosses({ lost }: Totals, strict: boolean, context: Context): void {
   if (lost.size === 0) return;
   const list = [...lost]
     .map(([what, count]) => `${count} ${what}${count === 1 || what.endsWith('s') ? '' : 's'}`)
@@ -206,5 +210,4 @@ function tellLosses({ lost, errors }: Totals, strict: boolean, context: Context)
   const message = `kept everything but: ${list}`;
   if (strict) context.fail(new SluiceError(message, { code: 'ERR_LOSS' }));
   else context.warn(message, { code: 'ERR_LOSS' });
-  void errors;
 }

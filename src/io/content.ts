@@ -2,7 +2,7 @@
 // still meanwhile.
 
 import { type BigIntStats, constants, copyFileSync, fstatSync } from 'node:fs';
-import { isSystemError, SluiceError } from './failure.js';
+import { isSystemError } from './failure.js';
 import type { FileIO } from './file-io.js';
 import { looksSparse } from './holes.js';
 import { type Native, native, nativeIfLoaded, nativeReason } from './native.js';
@@ -31,22 +31,22 @@ export interface ContentOptions {
   sinkMode?: number | undefined;
 }
 
+/** `grew`: the bytes it had at first are all there. The others: what was copied may never have been in it at one moment. */
+export type Change = 'grew' | 'shrank' | 'changed';
+
 export interface ContentResult {
   bytes: number;
   method: Method;
-  /** The source had more bytes at the end than at the start, and nothing else was seen to change. */
-  grew: boolean;
+  /** What the source did meanwhile. */
+  change: Change | undefined;
   /** Why it went no better way, for `--debug`. */
   why: string | undefined;
 }
 
-/** The source became another while it was copied. */
-export class SourceChanged extends SluiceError {}
-
 /**
  * Copy all of `source`, a file of any kind, into `sink`, which is new and empty. A regular file is copied up to the size
  * it had at the start, so that one that grows is no endless work; a size that was wrong from the start (`/proc`) is not
- * believed. Throws `SourceChanged` if the source shrank or was written to meanwhile.
+ * believed. `change` tells what the source did meanwhile: more than having grown means that the copy may be a mixture.
  */
 export async function copyContent(
   source: FileIO & Source,
@@ -57,13 +57,12 @@ export async function copyContent(
   const before = fstatSync(source.fileno(), { bigint: true });
   const size = before.isFile() ? Number(before.size) : 0;
   const finish = (bytes: number, method: Method, why?: string): ContentResult => {
-    const grew = before.isFile() && changedOnlyBySize(source, before, bytes);
-    return { bytes, method, grew, why };
+    return { bytes, method, change: before.isFile() ? changeOf(source, before) : undefined, why };
   };
 
   let why: string | undefined;
   const sparseSource = before.isFile() && looksSparse(before);
-  if (!onChunk && size > 0) {
+  if (!onChunk && size > 0 && fstatSync(sink.fileno()).isFile()) {
     // Loading koffi takes longer than to copy a small file.
     const worth = size >= largeFile || reflink === 'always' || sparseSource;
     const calls = worth ? native() : nativeIfLoaded();
@@ -77,7 +76,7 @@ export async function copyContent(
         // A snapshot of one moment, though the source may be another by now.
         const bytes = fstatSync(sink.fileno()).size;
         onBytes?.(bytes);
-        return { bytes, method: 'reflink', grew: bytes > size, why };
+        return { bytes, method: 'reflink', change: undefined, why };
       }
       if (reflink === 'always') throw refused;
       why ??= `reflink was refused (${(refused as NodeJS.ErrnoException).code})`;
@@ -128,16 +127,13 @@ async function pumpRest(
   return copyInto(source, sink, { bufferSize, limitRate, signal, onBytes: seen });
 }
 
-/** Did it only grow? Throws where it changed in another way. */
-function changedOnlyBySize(source: FileIO, before: BigIntStats, bytes: number): boolean {
+/** What became of the source since `before`. */
+function changeOf(source: FileIO, before: BigIntStats): Change | undefined {
   const after = fstatSync(source.fileno(), { bigint: true });
-  const path = String(source.name);
-  if (after.size < before.size) throw new SourceChanged('source shrank while it was copied', { path });
-  if (after.size > before.size) return true;
-  // A size that is zero, or that reading did not bear out, is made up (/proc, /sys), and so are its times.
-  if (before.size === 0n || BigInt(bytes) !== before.size) return false;
-  if (after.mtimeNs !== before.mtimeNs) throw new SourceChanged('source changed while it was copied', { path });
-  return false;
+  if (after.size > before.size) return 'grew';
+  if (after.size < before.size) return 'shrank';
+  // A size of zero may be made up (/proc), and then so is the time.
+  return before.size > 0n && after.mtimeNs !== before.mtimeNs ? 'changed' : undefined;
 }
 
 /** Share the source's extents; null = done, else why not. */

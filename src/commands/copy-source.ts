@@ -1,0 +1,77 @@
+// A source, opened for copying: any kind of file, stdin, or something that makes us wait; and what became of it meanwhile.
+
+import { fstatSync, open, statSync } from 'node:fs';
+import { promisify } from 'node:util';
+import type { ContentResult } from '../io/content.js';
+import { failure, SluiceError } from '../io/failure.js';
+import { FileIO } from '../io/file-io.js';
+import { fsPath } from '../io/path.js';
+import type { Source } from '../io/raw.js';
+import type { Job, Run } from './copy.js';
+
+export interface OpenSource {
+  file: FileIO;
+  /** `readInto` of one that can block answers null, and it has `ready`. */
+  source: FileIO & Source;
+  close(): void;
+}
+
+export async function openSource({ source, stat }: Job): Promise<OpenSource> {
+  let file: FileIO;
+  try {
+    if (source === '-') file = new FileIO(0, 'r', { closefd: false });
+    // Opening a FIFO waits for its writer: in the thread pool, so that signals are heard.
+    else if (stat?.isFIFO()) file = new FileIO(await promisify(open)(fsPath(source), 'r'), 'r');
+    else file = new FileIO(source, 'r');
+  } catch (error) {
+    throw failure(error, { path: sourceName(source) });
+  }
+  const type = fstatSync(file.fileno());
+  if (!type.isFIFO() && !type.isSocket() && !type.isCharacterDevice())
+    return { file, source: file, close: () => file.close() };
+  const { canBlock, streamInput } = await import('../io/stream-input.js');
+  if (!canBlock(file.fileno())) return { file, source: file, close: () => file.close() };
+  const stream = streamInput(file.fileno());
+  return {
+    file,
+    source: Object.assign(Object.create(file) as FileIO, {
+      readInto: (view: Uint8Array) => stream.readInto(view),
+      ready: () => stream.ready(),
+      fileno: () => file.fileno(),
+      tell: () => 0,
+    }),
+    close: () => {
+      stream.close();
+      file.close();
+    },
+  };
+}
+
+/** What messages call it. */
+export const sourceName = (source: string): string => (source === '-' ? 'standard input' : source);
+
+/** Thrown where the copy may be of no one moment, and doing it again is worth a try. */
+export class SourceChanged extends SluiceError {}
+
+/**
+ * Say what the source did while it was copied. Growing is a warning; vanishing and changing end the copy, unless
+ * `--allow-changed` makes them warnings too. `again`: another try comes after this one.
+ */
+export function checkSource(
+  { change, bytes }: ContentResult,
+  job: Job,
+  { options, context }: Run,
+  again: boolean,
+): void {
+  const path = sourceName(job.source);
+  if (change === 'grew')
+    context.warn(`grew while it was copied; the ${bytes} bytes it had at first were copied`, { path });
+  else if (change) {
+    const message = `source ${change} while it was copied`;
+    if (again || !options.allowChanged) throw new SourceChanged(message, { code: 'ERR_SOURCE_CHANGED', path });
+    context.warn(message, { path, code: 'ERR_SOURCE_CHANGED' });
+  }
+  if (job.source === '-' || statSync(fsPath(job.source), { throwIfNoEntry: false })) return;
+  if (!options.allowChanged) throw new SluiceError('vanished while it was copied', { code: 'ENOENT', path });
+  context.warn('vanished while it was copied', { path, code: 'ENOENT' });
+}
