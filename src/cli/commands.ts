@@ -28,7 +28,10 @@ export const commands: Record<string, Entry> = {
     load: () => import('./copy.js'),
   },
   'atomic-write': { summary: "replace a file with stdin's or a command's output, durably or not at all" },
-  tail: { summary: "print files' last lines, and follow them through rotation and truncation" },
+  tail: {
+    summary: "print files' last lines, and follow them through rotation and truncation",
+    load: () => import('./tail.js'),
+  },
   inspect: { summary: 'say what a file, a stream, a pipe or a process is' },
   sync: { summary: "make a directory's contents equal to another's" },
   flush: { summary: 'make files that exist already survive a power cut' },

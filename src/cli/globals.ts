@@ -22,7 +22,7 @@ export const flags = new Set(['-q', '--quiet', '-v', '--verbose', '--debug', '--
 
 /** Add the global options to `command`, but for those that it defines itself (`-q` and `-v` are GNU's in tail). */
 export function addGlobalOptions(command: Command): void {
-  const own = new Set(command.options.map((option) => option.attributeName()));
+  const own = new Set(command.options.flatMap(({ short, long }) => [short, long]));
   const globals = [
     new Option('-q, --quiet', 'print only errors'),
     new Option('-v, --verbose', 'print a line for each file'),
@@ -38,6 +38,6 @@ export function addGlobalOptions(command: Command): void {
     ]),
   ];
   command.optionsGroup('Global options:');
-  for (const option of globals) if (!own.has(option.attributeName())) command.addOption(option);
+  for (const option of globals) if (!own.has(option.long)) command.addOption(option);
   command.helpOption('-h, --help', 'show this help');
 }

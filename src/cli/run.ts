@@ -76,7 +76,13 @@ async function top(before: string[], name: string | undefined, after: string[]):
 async function runCommand(name: string, line: CommandLine, given: string[]): Promise<number> {
   const command = line.define();
   addGlobalOptions(command);
-  const argv = withDefaults(command, line.prepare?.(given) ?? given);
+  let argv: string[];
+  try {
+    argv = withDefaults(command, line.prepare?.(given) ?? given);
+  } catch (error) {
+    if (error instanceof UsageError) return usageError(`sluice ${name}`, error.message, given);
+    throw error;
+  }
   const ended = parse(`sluice ${name}`, command, argv, given);
   if (ended !== undefined) return ended;
 

@@ -1,0 +1,143 @@
+// `sluice tail` on the command line: GNU's options and their order, and GNU's obsolete forms.
+
+import { Command, InvalidArgumentError, Option } from 'commander';
+import type { Context, Outcome } from '../commands/context.js';
+import { type TailOptions, tail } from '../commands/tail.js';
+import { flags, type GlobalOptions } from './globals.js';
+import { UsageError } from './usage-error.js';
+
+/** `-n` or `-c` as given: the later one wins, but a `+` stays (GNU's tail does so). */
+interface Count {
+  unit: 'lines' | 'bytes';
+  fromStart: boolean;
+  number: number;
+}
+
+interface Options extends GlobalOptions {
+  count?: Count;
+  headers?: 'never' | 'always';
+  zeroTerminated?: boolean;
+}
+
+export function define(): Command {
+  const option = (flags: string, text: string, name?: string) => {
+    const made = new Option(flags, text);
+    if (name) made.attributeName = () => name;
+    return made;
+  };
+  return new Command('sluice tail')
+    .usage('[options] [FILE...]')
+    .argument('[files...]', 'what to print the end of; - or none is stdin')
+    .optionsGroup('What is printed:')
+    .addOption(
+      option(
+        '-n, --lines <[+]number>',
+        'the last lines (10), or with + everything from that line on',
+        'count',
+      ).argParser(count('lines')),
+    )
+    .addOption(
+      option('-c, --bytes <[+]number>', 'the last bytes, or with + everything from that byte on', 'count').argParser(
+        count('bytes'),
+      ),
+    )
+    .addOption(option('-z, --zero-terminated', 'lines end with NUL, not with a newline'))
+    .addOption(option('-q, --quiet', 'never print headers with file names', 'headers').preset('never'))
+    .addOption(option('--silent', 'the same as --quiet', 'headers').preset('never'))
+    .addOption(option('-v, --verbose', 'always print headers with file names', 'headers').preset('always'))
+    .addHelpText('beforeAll', examples);
+}
+
+const examples = `Examples:
+  sluice tail -n 100 app.log                      the last 100 lines, of a file of any size
+  sluice tail -c +1024 image.bin                  everything from byte 1024 on
+  make 2>&1 | sluice tail -n 20                   the last lines of a pipe
+`;
+
+/**
+ * GNU's obsolete forms, `-5`, `+5`, `-5cf`, `-c+3` …, as options: an optional sign and number, then b, c or l, then f, and at
+ * most one file. Everything else stays as it is.
+ */
+export function prepare(argv: string[]): string[] {
+  const before = argv.findIndex((argument) => !flags.has(argument));
+  const rest = argv.slice(Math.max(0, before));
+  return [...argv.slice(0, Math.max(0, before)), ...(obsolete(rest) ?? checked(rest))];
+}
+
+function obsolete(argv: string[]): string[] | undefined {
+  const [first, second] = argv;
+  if (first === undefined) return undefined;
+  const alone = argv.length === 1 || (argv.length === 2 && !/^-./s.test(second!));
+  if (!alone && !(argv.length <= 3 && second === '--')) return undefined;
+  const match = /^([-+])(\d*)([bcl]?)(f?)$/.exec(first);
+  if (!match) return undefined;
+  const [, sign, digits, kind, follow] = match;
+  // POSIX 1003.1-2001 alone has no `+5`, and older ones have `-c` without a number.
+  const version = Number(process.env['_POSIX2_VERSION'] || 200809);
+  const old = version < 200112;
+  if (sign === '+' && !old && version < 200809) return undefined;
+  if (sign === '-' && !old && (first === '-' || first === '-c')) return undefined;
+  const number = digits === '' ? (kind === 'b' ? '5120' : '10') : kind === 'b' ? `${digits}b` : digits;
+  const unit = kind === 'b' || kind === 'c' ? '-c' : '-n';
+  return [`${unit}${sign === '+' ? '+' : ''}${number}`, ...(follow ? ['-f'] : []), ...argv.slice(1)];
+}
+
+const takesValue = 'nc';
+
+/** Digits are options of the obsolete form only; the parser would take them for something else. */
+function checked(argv: string[]): string[] {
+  for (let i = 0; i < argv.length && argv[i] !== '--'; i++) {
+    const argument = argv[i]!;
+    if (!/^-[^-]/.test(argument)) continue;
+    for (let at = 1; at < argument.length; at++) {
+      const letter = argument[at]!;
+      if (/\d/.test(letter)) throw new UsageError(`option used in invalid context: -${letter}`);
+      if (!takesValue.includes(letter)) continue;
+      if (at === argument.length - 1) i++;
+      break;
+    }
+  }
+  return argv;
+}
+
+const powers = 'KMGTPEZY';
+
+/** A number with GNU's suffixes: b = 512, K = KiB = 1024, kB = 1000 … */
+const count =
+  (unit: Count['unit']) =>
+  (text: string, previous: Count | undefined): Count => {
+    const plus = text.startsWith('+');
+    const match = /^\s*(\+?\d+)?(?:([bkKmMGTPEZY])(iB|B|D)?)?$/.exec(text.replace(/^[-+]/, ''));
+    const [, digits, suffix, base] = match ?? [];
+    if (!match || (digits === undefined && suffix === undefined) || (plus && /^\+\D|^\+\+/.test(text)))
+      throw new InvalidArgumentError(`invalid number of ${unit}`);
+    if (suffix === 'b' && base) throw new InvalidArgumentError(`invalid number of ${unit}`);
+    const power = suffix === undefined || suffix === 'b' ? 0 : powers.indexOf(suffix.toUpperCase()) + 1;
+    const factor = (suffix === 'b' ? 512n : 1n) * (base === 'B' || base === 'D' ? 1000n : 1024n) ** BigInt(power);
+    const number = BigInt(digits ?? 1) * factor;
+    if (number >= 2n ** 64n) throw new InvalidArgumentError(`invalid number of ${unit}: value too large`);
+    // More than any file has, and exact where it matters.
+    const whole = Number(number < BigInt(Number.MAX_SAFE_INTEGER) ? number : BigInt(Number.MAX_SAFE_INTEGER));
+    return { unit, fromStart: plus || (previous?.fromStart ?? false), number: whole };
+  };
+
+export function run(options: Options, operands: string[], context: Context): Promise<Outcome> {
+  return tail(settle(options, operands), context);
+}
+
+/** Raw options into final values, once. */
+function settle(options: Options, operands: string[]): TailOptions {
+  const { unit, fromStart, number } = options.count ?? { unit: 'lines', fromStart: false, number: 10 };
+  return {
+    names: operands.length > 0 ? operands : ['-'],
+    selection: {
+      unit,
+      fromStart,
+      // `+1` leaves nothing out, and `+0` is the same.
+      count: fromStart ? Math.max(0, number - 1) : number,
+      lineEnd: options.zeroTerminated ? 0 : 10,
+    },
+    headers: options.headers ?? 'several',
+    buffering: options.buffering ?? 'auto',
+  };
+}

@@ -1,0 +1,121 @@
+// The part of a file that tail prints at first: its last lines or bytes, or everything from a place on.
+
+import { setImmediate as turn } from 'node:timers/promises';
+import { native } from '../io/native.js';
+import { copyInto } from '../io/pump.js';
+import type { Source } from '../io/raw.js';
+import { type LineEnd, startOfLastLines } from './last-lines.js';
+import { type OpenFile, readAt, sizeOf, sourceFrom, streamOf } from './operand.js';
+import { lastBytes, lastLines, type Ring } from './ring.js';
+import { skipBytes, skipLines } from './skip.js';
+
+/** `fromStart`: `count` is what to leave out at the beginning; else it's what to print of the end. */
+export interface Selection {
+  unit: 'lines' | 'bytes';
+  fromStart: boolean;
+  count: number;
+  lineEnd: LineEnd;
+}
+
+/** Takes bytes of a file in order; `offset` is where in the file (or stream) they lie. Done with their memory on return. */
+export type Take = (bytes: Uint8Array, offset: number) => void;
+
+/**
+ * Up to this size a file is read from its beginning, like a stream: the sizes of `/proc` and `/sys` are made up, and one pass over
+ * a small file costs no more than a search.
+ */
+const small = 64 * 1024;
+
+/** Gives the offset of the first byte that was not read. Throws the system's error for a failed read, and what `take` throws. */
+export async function printEnding(file: OpenFile, selection: Selection, take: Take): Promise<number> {
+  if (!file.seekable) {
+    const stream = await streamOf(file);
+    try {
+      return await printStream(stream, 0, selection, take);
+    } finally {
+      stream.close();
+    }
+  }
+  const { fd, start } = file;
+  const end = sizeOf(file);
+  if (fd !== 0) {
+    if (end - start <= small) return printStream(sourceFrom(fd, start), start, selection, take);
+    return printRange(file, end, selection, take);
+  }
+  // The descriptor's place is shared with the programs before and after us in a script: it must be at the end afterwards.
+  const seek = end - start > small ? native()?.copying.seek : undefined;
+  if (!seek) {
+    const stream = await streamOf(file);
+    return printStream(stream, start, selection, take);
+  }
+  const reached = await printRange(file, end, selection, take);
+  seek(fd, reached, 0);
+  return reached;
+}
+
+/** A file with a size: only what is printed is read, but for the search. */
+async function printRange(file: OpenFile, end: number, selection: Selection, take: Take): Promise<number> {
+  const { fd, start } = file;
+  const { unit, fromStart, count, lineEnd } = selection;
+  if (fromStart) {
+    if (unit === 'lines') return printStream(sourceFrom(fd, start), start, selection, take);
+    const from = start + count;
+    return from + (await pump(fd, from, Number.POSITIVE_INFINITY, take));
+  }
+  const from =
+    unit === 'bytes'
+      ? Math.max(start, end - count)
+      : startOfLastLines((view, at) => readAt(fd, view, at), start, end, count, lineEnd).offset;
+  return from + (await pump(fd, from, end - from, take));
+}
+
+function pump(fd: number, from: number, limit: number, take: Take): Promise<number> {
+  return moveInto(sourceFrom(fd, from), from, take, limit);
+}
+
+function moveInto(source: Source, offset: number, take: Take, limit = Number.POSITIVE_INFINITY): Promise<number> {
+  const write = (view: Uint8Array) => {
+    take(view, offset);
+    offset += view.length;
+    return view.length;
+  };
+  return copyInto(source, { write: write as (view: unknown) => number }, { limit });
+}
+
+/** From where the source is, at byte `offset`, to its end. */
+async function printStream(source: Source, offset: number, selection: Selection, take: Take): Promise<number> {
+  const { unit, fromStart, count, lineEnd } = selection;
+  if (fromStart) {
+    const skip = unit === 'lines' ? skipLines(count, lineEnd, offset) : skipBytes(count);
+    const moved = await moveInto(source, offset, (chunk, at) => {
+      const rest = skip(chunk);
+      if (rest) take(rest, at + chunk.length - rest.length);
+    });
+    return offset + moved;
+  }
+  const ring = unit === 'lines' ? lastLines(count, lineEnd) : lastBytes(count);
+  const total = await fill(ring, source);
+  const rest = ring.rest();
+  let at = offset + ring.offset;
+  for (const chunk of rest) {
+    take(chunk, at);
+    at += chunk.length;
+  }
+  return offset + total;
+}
+
+async function fill(ring: Ring, source: Source): Promise<number> {
+  let total = 0;
+  for (let sliceEnd = performance.now() + 20; ; ) {
+    const count = source.readInto(ring.room());
+    if (count === 0) return total;
+    if (count === null) await source.ready?.();
+    else {
+      total += count;
+      ring.added(count);
+      if (performance.now() < sliceEnd) continue;
+      await turn();
+    }
+    sliceEnd = performance.now() + 20;
+  }
+}
