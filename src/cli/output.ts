@@ -1,9 +1,10 @@
 // stdout and stderr, by number: `process.stdout` is never touched (docs/architecture.md).
 
+import type { BufferedWriter } from '../io/buffered-writer.js';
+import type { BufferingChoice } from '../io/buffering.js';
 import { failure } from '../io/failure.js';
 import { encodePath } from '../io/path.js';
-import { writeAll } from '../io/write-all.js';
-import { isTerminal } from './terminal.js';
+import { PatientFileIO, standardWriter } from '../io/standard-streams.js';
 
 /** What messages call it. */
 export const standardOutput = 'standard output';
@@ -11,52 +12,68 @@ export const standardOutput = 'standard output';
 /** Unbuffered: what is said on stderr is out at once. A stderr that cannot be written to is nobody's business. */
 export class StandardError {
   write(text: string): void {
+    const bytes = encodePath(text);
     try {
-      writeAll(2, encodePath(text));
+      const file = new PatientFileIO(2, 'w', { closefd: false });
+      for (let at = 0; at < bytes.length; ) at += file.write(bytes.subarray(at)) ?? 0;
     } catch {
       // Where would one say so?
     }
   }
 }
 
-/** The command's results. Errors say that it was stdout; EPIPE is left to the caller. */
+/** The command's results, as whole lines. Errors say that it was stdout. Opened at the first write. */
 export class StandardOutput {
-  #pending: Uint8Array[] = [];
-  #line: boolean;
+  #choice: BufferingChoice | undefined;
+  #writer: BufferedWriter | undefined;
+  #flush: 'at once' | 'when idle' | 'at the end' = 'at once';
+  #idle = false;
   #failed: unknown;
 
-  constructor(how: 'auto' | 'line' | 'block' | 'none' | undefined) {
-    this.#line = how === 'line' || how === 'none' || isTerminal(1);
+  constructor(choice: BufferingChoice | undefined) {
+    this.#choice = choice;
   }
 
-  write(bytes: Uint8Array): void {
+  write(lines: Uint8Array): void {
     if (this.#failed !== undefined) throw this.#failed;
-    this.#pending.push(bytes);
-    if (this.#line) this.flush();
-    else if (this.#pending.length === 1) setImmediate(() => this.#idle());
-  }
-
-  flush(): void {
-    const bytes = Buffer.concat(this.#pending);
-    this.#pending = [];
-    try {
-      writeAll(1, bytes);
-    } catch (error) {
-      throw failure(error, { path: standardOutput });
+    this.#told(() => {
+      this.#writer ??= this.#open();
+      this.#writer.write(lines);
+      if (this.#flush === 'at once') this.#writer.flush();
+    });
+    if (this.#flush === 'when idle' && !this.#idle) {
+      this.#idle = true;
+      setImmediate(() => this.#onIdle());
     }
   }
 
   close(): void {
     if (this.#failed !== undefined) throw this.#failed;
-    this.flush();
+    this.#told(() => this.#writer?.flush());
+  }
+
+  #open(): BufferedWriter {
+    const { buffer, buffering } = standardWriter(1, this.#choice);
+    if (buffering.kind === 'block') this.#flush = buffering.flushWhenIdle ? 'when idle' : 'at the end';
+    return buffer;
   }
 
   /** Nothing more comes at the moment: what there is goes out. An error waits for the next call that can throw it. */
-  #idle(): void {
+  #onIdle(): void {
+    this.#idle = false;
     try {
-      this.flush();
+      this.#told(() => this.#writer?.flush());
+    } catch {
+      // It is kept.
+    }
+  }
+
+  #told(work: () => void): void {
+    try {
+      work();
     } catch (error) {
-      this.#failed = error;
+      this.#failed = failure(error, { path: standardOutput });
+      throw this.#failed;
     }
   }
 }
