@@ -17,6 +17,7 @@ import { promisify } from 'node:util';
 import { AtomicFile } from '../io/atomic-file.js';
 import { type Attributes, applyAttributes, type Loss } from '../io/attributes.js';
 import { type ContentResult, copyContent } from '../io/content.js';
+import { downstream } from '../io/downstream.js';
 import { failure, isSystemError, SluiceError } from '../io/failure.js';
 import { FileIO } from '../io/file-io.js';
 import { native, nativeReason } from '../io/native.js';
@@ -182,15 +183,19 @@ export async function copyStream(job: Job, run: Run): Promise<void> {
     const from = await openSource(job);
     try {
       const into = await openChannel(job.destination);
+      // Our own stdout: a FIFO by name may get another reader yet.
+      const reader = into.closefd ? undefined : downstream(into.fileno());
       try {
         const hash = await digest(options);
-        const result = await content(from, into, { ...options, reflink: 'never', sparse: 'never' }, hash, run, 0);
+        const plain = { ...options, reflink: 'never', sparse: 'never' } as const;
+        const result = await content(from, into, plain, hash, run, 0, reader?.signal);
         const type = fstatSync(into.fileno());
         if (options.durable !== 'none' && (type.isFile() || type.isBlockDevice()))
           await (await import('../io/durability.js')).fsyncFile(into.fileno());
         finished(job, result, hash?.digest('hex'), run);
         checkSource(result, job, run, false);
       } finally {
+        reader?.close();
         into.close();
       }
     } finally {
@@ -253,9 +258,10 @@ async function content(
   hash: Hash | undefined,
   { context, onBytes }: Run,
   sinkMode: number,
+  signal?: AbortSignal,
 ): Promise<ContentResult> {
   const onChunk = hash && ((chunk: Uint8Array) => void hash.update(chunk));
-  const settings = { bufferSize, limitRate, reflink, sparse, onBytes, onChunk, sinkMode };
+  const settings = { bufferSize, limitRate, reflink, sparse, onBytes, onChunk, sinkMode, signal };
   const result = await copyContent(from.source, sink, settings);
   context.debug(() => `${sourceName(String(from.file.name))}: ${result.method}${result.why ? `; ${result.why}` : ''}`);
   return result;

@@ -2,17 +2,16 @@
 
 import { fstatSync, open, statSync } from 'node:fs';
 import { promisify } from 'node:util';
-import type { ContentResult } from '../io/content.js';
+import type { ContentResult, ContentSource } from '../io/content.js';
 import { failure, SluiceError } from '../io/failure.js';
 import { FileIO } from '../io/file-io.js';
 import { fsPath } from '../io/path.js';
-import type { Source } from '../io/raw.js';
 import type { Job, Run } from './copy.js';
 
 export interface OpenSource {
   file: FileIO;
   /** `readInto` of one that can block answers null, and it has `ready`. */
-  source: FileIO & Source;
+  source: FileIO & ContentSource;
   close(): void;
 }
 
@@ -37,6 +36,7 @@ export async function openSource({ source, stat }: Job): Promise<OpenSource> {
     source: Object.assign(Object.create(file) as FileIO, {
       readInto: (view: Uint8Array) => stream.readInto(view),
       ready: () => stream.ready(),
+      held: () => stream.held,
       fileno: () => file.fileno(),
       tell: () => 0,
     }),

@@ -9,11 +9,17 @@ import { type Native, native, nativeIfLoaded, nativeReason } from './native.js';
 import { copyInto } from './pump.js';
 import type { Sink, Source } from './raw.js';
 import { SparseSink } from './sparse-sink.js';
+import { canSplice } from './splicing.js';
 
 /** From this size on the kernel's ways of copying are worth loading native calls for. */
 const largeFile = 4 * 2 ** 20;
 
 export type When = 'auto' | 'always' | 'never';
+/** A source that can block may hold bytes that have left its descriptor already. */
+export interface ContentSource extends Source {
+  held?(): number;
+}
+
 /** How the bytes went. */
 export type Method = 'reflink' | 'copy_file_range' | 'splice' | 'readinto';
 
@@ -49,7 +55,7 @@ export interface ContentResult {
  * believed. `change` tells what the source did meanwhile: more than having grown means that the copy may be a mixture.
  */
 export async function copyContent(
-  source: FileIO & Source,
+  source: FileIO & ContentSource,
   sink: FileIO,
   options: ContentOptions,
 ): Promise<ContentResult> {
@@ -90,12 +96,40 @@ export async function copyContent(
     }
   }
 
+  const free = !onChunk && options.limitRate === undefined && options.bufferSize === undefined;
+  if (free && !before.isFile() && canSplice(source.fileno(), sink.fileno())) return pumpPipe(source, sink, options);
+
   const holes = sparse === 'always' || (sparse === 'auto' && sparseSource);
   const sparseSink = holes ? new SparseSink(sink, sink.tell()) : null;
   if (sparseSink && size > 0) sink.truncate(size); // See offload.ts.
   const bytes = await pumpFile(source, sparseSink ?? sink, size, options);
   sparseSink?.finish();
   return finish(bytes, 'readinto', why);
+}
+
+/** Of a pipe, the first bytes by reading and writing, and once it turns out to be a long one, the others by splicing. */
+async function pumpPipe(
+  source: ContentSource & FileIO,
+  sink: FileIO,
+  { onBytes, signal }: ContentOptions,
+): Promise<ContentResult> {
+  const seen = (chunk: Uint8Array) => onBytes?.(chunk.length);
+  let bytes = await copyInto(source, sink, { limit: largeFile, signal, onBytes: seen });
+  const result = (method: Method, why?: string): ContentResult => ({ bytes, method, change: undefined, why });
+  if (bytes < largeFile) return result('readinto');
+  const calls = native();
+  if (calls) {
+    const { spliceAll } = await import('./splicing.js');
+    for (let held = source.held?.(); held; held = source.held?.())
+      bytes += await copyInto(source, sink, { limit: held, signal, onBytes: seen });
+    const spliced = await spliceAll(calls, source.fileno(), sink.fileno(), { signal, onBytes });
+    if (spliced !== null) {
+      bytes += spliced;
+      return result(spliced > 0 ? 'splice' : 'readinto');
+    }
+  }
+  bytes += await copyInto(source, sink, { signal, onBytes: seen });
+  return result('readinto', nativeReason() ?? 'splice was refused');
 }
 
 /** Up to the known size, and beyond it where that size is not the truth. */

@@ -15,6 +15,8 @@ export function canBlock(fd: number): boolean {
 
 /** A source that answers null while nothing is there, and whose `ready()` waits for more. */
 export interface StreamInput extends Source {
+  /** Bytes that have left the descriptor already, and are given first. */
+  readonly held: number;
   ready(): Promise<void>;
   /** Stop waiting and let go; the descriptor that was handed in stays open. */
   close(): void;
@@ -49,6 +51,10 @@ class PipeInput implements StreamInput {
 
   constructor(fd: number) {
     this.#file = new FileIO(fd, 'r');
+  }
+
+  get held(): number {
+    return this.#held.length;
   }
 
   readInto(view: Uint8Array): number | null {
@@ -118,6 +124,10 @@ class ThreadInput implements StreamInput {
 
   constructor(fd: number) {
     this.#fd = fd;
+  }
+
+  get held(): number {
+    return this.#held.length;
   }
 
   readInto(view: Uint8Array): number | null {

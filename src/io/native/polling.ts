@@ -21,6 +21,8 @@ export interface Polling {
    * A file, and a pipe that is merely full, never say so.
    */
   readerGone(fd: number): boolean;
+  /** Waits right here, the event loop standing still, for at most some milliseconds: is it so now? For waits that are mostly short. */
+  waitBriefly(fd: number, until: 'read' | 'write' | 'gone', milliseconds: number): boolean;
   /**
    * Waits, on a pool thread, until `fd` can be read ('read'), written ('write'), or its reader is gone ('gone'); any of
    * them ends with an error or a hang-up too. False when `signal` aborts or the time is up. Regular files are always ready.
@@ -48,11 +50,11 @@ export function polling(libc: Libc): Polling {
   // struct pollfd: int fd; short events, revents.
   const one = Buffer.alloc(8);
 
-  function poll(fd: number, asked: number): number {
+  function poll(fd: number, asked: number, milliseconds = 0): number {
     one.writeInt32LE(fd, 0);
     one.writeInt32LE(asked, 4);
     for (;;) {
-      if (c.poll(one, 1, 0) >= 0) break;
+      if (c.poll(one, 1, milliseconds) >= 0) break;
       if (libc.errno() !== constants.errno.EINTR) throw libc.error('poll');
     }
     const got = one.readInt16LE(6);
@@ -71,6 +73,7 @@ export function polling(libc: Libc): Polling {
       };
     },
     readerGone: (fd) => (poll(fd, 0) & (POLLERR | POLLHUP)) !== 0,
+    waitBriefly: (fd, until, milliseconds) => poll(fd, events[until], Math.ceil(milliseconds)) !== 0,
     async wait(fd, until, { signal, milliseconds } = {}) {
       if (signal?.aborted) return false;
       // The second descriptor is only there to wake the thread: eventfd(EFD_CLOEXEC).
