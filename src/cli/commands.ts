@@ -12,8 +12,11 @@ export interface CommandLine {
   prepare?(argv: string[]): string[];
   /** Do stdout's bytes belong to data, so that records go to stderr? */
   dataOnStdout?(options: never, operands: string[]): boolean;
-  /** What a person sees of a record; nothing if undefined. */
-  render?(record: { type: string; [key: string]: unknown }, options: never): { out?: string; err?: string } | undefined;
+  /** What a person sees of a record; nothing if undefined. `styled`: it has colours, and has made its names safe for a terminal itself. */
+  render?(
+    record: { type: string; [key: string]: unknown },
+    options: never,
+  ): { out?: string; err?: string; styled?: boolean } | undefined;
   run(options: never, operands: string[], context: Context, settings: GlobalOptions): Promise<Outcome> | Outcome;
 }
 
@@ -32,7 +35,7 @@ export const commands: Record<string, Entry> = {
     summary: "print files' last lines, and follow them through rotation and truncation",
     load: () => import('./tail.js'),
   },
-  inspect: { summary: 'say what a file, a stream, a pipe or a process is' },
+  inspect: { summary: 'say what a file, a stream, a pipe or a process is', load: () => import('./inspect.js') },
   sync: { summary: "make a directory's contents equal to another's" },
   flush: { summary: 'make files that exist already survive a power cut' },
   bench: { summary: 'measure this storage over buffer sizes' },

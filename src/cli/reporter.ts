@@ -15,7 +15,7 @@ export interface ReporterOptions extends GlobalOptions {
   command: string;
   /** stdout carries data bytes: records go to stderr. */
   dataOnStdout?: boolean;
-  render?: ((record: JsonRecord) => { out?: string; err?: string } | undefined) | undefined;
+  render?: ((record: JsonRecord) => { out?: string; err?: string; styled?: boolean } | undefined) | undefined;
 }
 
 export class Reporter implements Context {
@@ -43,7 +43,7 @@ export class Reporter implements Context {
       return;
     }
     const text = this.#options.render?.(record);
-    if (text?.out !== undefined) this.#out(`${text.out}\n`);
+    if (text?.out !== undefined) this.#out(`${text.out}\n`, text.styled);
     if (text?.err !== undefined) this.#err(`${text.err}\n`);
   }
 
@@ -134,9 +134,10 @@ export class Reporter implements Context {
     else this.#out(line);
   }
 
-  #out(text: string): void {
+  #out(text: string, styled = false): void {
     if (this.#terminal.err) this.#display?.clear();
-    this.#stdout.write(encodePath(this.#terminal.out && !this.#options.json ? escapeLines(text) : text));
+    const unsafe = this.#terminal.out && !this.#options.json && !styled;
+    this.#stdout.write(encodePath(unsafe ? escapeLines(text) : text));
   }
 
   #err(text: string): void {

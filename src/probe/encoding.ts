@@ -1,0 +1,116 @@
+// Which encoding bytes are in: by BOM, by validity, and where neither decides by statistics. Always a conclusion, never a fact.
+
+import { analyse } from 'chardet';
+import { type Inferred, inferred, type Known, unknown } from './certainty.js';
+
+export type Bom = 'utf-8' | 'utf-16le' | 'utf-16be' | 'utf-32le' | 'utf-32be';
+
+/** How LF, CR and the others lie in the bytes. */
+export interface Layout {
+  width: 1 | 2 | 4;
+  big: boolean;
+}
+
+const boms: [Bom, number[]][] = [
+  ['utf-8', [0xef, 0xbb, 0xbf]],
+  ['utf-32le', [0xff, 0xfe, 0, 0]],
+  ['utf-32be', [0, 0, 0xfe, 0xff]],
+  ['utf-16le', [0xff, 0xfe]],
+  ['utf-16be', [0xfe, 0xff]],
+];
+
+/** The byte order mark at the start of a file; null if there is none. FF FE 00 00 is UTF-32's, whatever UTF-16 could mean by it. */
+export function bomOf(head: Uint8Array): Bom | null {
+  return boms.find(([, bytes]) => bytes.every((byte, i) => head[i] === byte))?.[0] ?? null;
+}
+
+export const bomLength = (bom: Bom): number => boms.find(([name]) => name === bom)![1].length;
+
+export function layoutOf(encoding: string | null): Layout {
+  const match = /^utf-(16|32)(le|be)$/.exec(encoding ?? '');
+  return match ? { width: match[1] === '16' ? 2 : 4, big: match[2] === 'be' } : { width: 1, big: false };
+}
+
+/**
+ * UTF-16 or UTF-32 without a BOM, by where the zero bytes of a head lie: Latin letters, digits and line ends have them in
+ * one place of each unit, and only there. Undefined where that says nothing.
+ */
+export function wideWithoutBom(head: Buffer): Exclude<Bom, 'utf-8'> | undefined {
+  const length = Math.min(head.length - (head.length % 4), 4096);
+  if (length < 8) return undefined;
+  const zeros = [0, 0, 0, 0];
+  for (let at = head.indexOf(0); at >= 0 && at < length; at = head.indexOf(0, at + 1)) zeros[at % 4]!++;
+  const share = zeros.map((count) => count / (length / 4)) as [number, number, number, number];
+  const [a, b, c, d] = share;
+  if (c > 0.95 && d > 0.95 && a < 0.05) return 'utf-32le';
+  if (a > 0.95 && b > 0.95 && d < 0.05) return 'utf-32be';
+  const [even, odd] = [(a + c) / 2, (b + d) / 2];
+  if (odd > 0.4 && even < 0.02) return 'utf-16le';
+  if (even > 0.4 && odd < 0.02) return 'utf-16be';
+  return undefined;
+}
+
+/** What one pass over the bytes found out. */
+export interface Evidence {
+  bytes: number;
+  bom: Bom | null;
+  wide: Exclude<Bom, 'utf-8'> | undefined;
+  /** Offset of the first byte that is not valid in the BOM's encoding, or in UTF-8; null if all is. */
+  firstInvalid: number | null;
+  nul: number;
+  control: number;
+  high: number;
+  /** Bytes with some from 0x80 up among them, for statistics. */
+  sample: Buffer;
+  /** All of the file was seen. */
+  whole: boolean;
+}
+
+export function encodingOf(evidence: Evidence): Known<Inferred<string>> {
+  const { bytes, bom, wide, firstInvalid, nul, high, sample, whole } = evidence;
+  const sure = (certainty: number) => (whole ? certainty : certainty * 0.9);
+  if (bytes === 0) return unknown('the file is empty');
+  if (bom !== null && firstInvalid === null) return inferred(bom, sure(0.99), 'by its BOM, and all of it is valid');
+  if (bom !== null) return inferred(bom, 0.6, `by its BOM, but it is not valid from byte ${firstInvalid} on`);
+  if (wide !== undefined)
+    return firstInvalid === null
+      ? inferred(wide, sure(0.85), 'no BOM, but its zero bytes lie as in this encoding')
+      : inferred(wide, 0.3, `its zero bytes lie as in this encoding, but it is not valid from byte ${firstInvalid} on`);
+  if (nul > 0) return unknown('it has NUL bytes, which text does not have');
+  if (firstInvalid === null && high === 0) return inferred('ascii', sure(0.99), 'every byte is ASCII');
+  // Each sequence that is valid by chance in another encoding is about one chance in ten.
+  if (firstInvalid === null) return inferred('utf-8', sure(1 - 0.1 ** Math.min(4, 1 + high / 2)), 'all of it is valid');
+  const [best] = analyse(sample);
+  if (!best) return unknown('it is not valid UTF-8, and nothing else fits');
+  return inferred(
+    best.name.toLowerCase(),
+    (0.9 * best.confidence) / 100,
+    `not UTF-8 (byte ${firstInvalid}); by statistics of ${sample.length} bytes`,
+  );
+}
+
+/** Text or binary: what `file` and `grep` mean by it, which is a convention, and so a conclusion. */
+export function contentOf(evidence: Evidence): 'empty' | Inferred<'text' | 'binary'> {
+  const { bytes, bom, wide, firstInvalid, nul, control } = evidence;
+  if (bytes === 0) return 'empty';
+  const wideText = (bom !== null && bom !== 'utf-8') || wide !== undefined;
+  if (wideText && firstInvalid === null && nul === 0)
+    return inferred('text', bom === null ? 0.85 : 0.98, `valid ${bom ?? wide}`);
+  if (nul > 0) return inferred('binary', 0.98, `${nul} NUL ${nul === 1 ? 'byte' : 'bytes'}`);
+  const share = control / bytes;
+  if (firstInvalid === null)
+    return share < 0.01
+      ? inferred(
+          'text',
+          control === 0 ? 0.99 : 0.85,
+          control === 0 ? 'valid, without control characters' : 'valid, few control characters',
+        )
+      : inferred('binary', 0.6, `valid UTF-8, but ${control} control characters`);
+  if (share > 0.005)
+    return inferred('binary', Math.min(0.95, 0.6 + share * 5), `not UTF-8, ${control} control characters`);
+  return inferred(
+    'text',
+    0.7,
+    `not UTF-8 (byte ${firstInvalid}), but without ${control === 0 ? '' : 'many '}control characters`,
+  );
+}
