@@ -1,5 +1,3 @@
 #!/usr/bin/env node
-import module from 'node:module';
-
-module.enableCompileCache?.(); // Node ≥ 22.1
-await import('../dist/cli.js');
+require('node:module').enableCompileCache?.(); // Node ≥ 22.1
+require('../dist/cli/main.js');

@@ -14,7 +14,4 @@ if (argv.length === 1 && (argv[0] === '--version' || argv[0] === '-V')) {
     // A full disk, a closed pipe: the long way knows what to say.
   }
 }
-if (!answered) {
-  const { run } = await import('./run.js');
-  await run();
-}
+if (!answered) void import('./run.js').then(({ run }) => run());
