@@ -110,7 +110,7 @@ async function replace(from: OpenSource, path: string, job: Job, run: Run, again
   try {
     const hash = await digest(options);
     if (partial) await partial.catchUp(from.file, hash);
-    const sinkMode = Number(before.mode) & 0o777 & ~process.umask();
+    const sinkMode = atomic.existing ? 0o600 : Number(before.mode) & 0o777 & ~process.umask();
     const result = await content(from, atomic.file, options, hash, run, sinkMode);
     const bytes = result.bytes + (partial?.kept ?? 0);
     const size = fstatSync(atomic.file.fileno()).size;

@@ -1,8 +1,8 @@
 // A file's content, moved from one open file to another by the best way there is, with a look at whether the source held
 // still meanwhile.
 
-import { type BigIntStats, constants, copyFileSync, fstatSync } from 'node:fs';
-import { isSystemError } from './failure.js';
+import { type BigIntStats, constants, copyFileSync, fstatSync, statfsSync } from 'node:fs';
+import { isSystemError, SluiceError } from './failure.js';
 import type { FileIO } from './file-io.js';
 import { looksSparse } from './holes.js';
 import { type Native, native, nativeIfLoaded, nativeReason } from './native.js';
@@ -13,6 +13,19 @@ import { canSplice } from './splicing.js';
 
 /** From this size on the kernel's ways of copying are worth loading native calls for. */
 const largeFile = 4 * 2 ** 20;
+/** Up to this size a file is read and written in one go, which nothing beats. */
+const smallFile = 64 * 1024;
+
+/** Magic numbers of statfs(2): btrfs, xfs, bcachefs, ocfs2, zfs. Others may share extents too, and are asked once a file is large. */
+const sharing = new Set([0x9123683e, 0x58465342, 0xca451a4e, 0x7461636f, 0x2fc12fc1]);
+
+function canShare(fd: number): boolean {
+  try {
+    return sharing.has(Number(statfsSync(`/proc/self/fd/${fd}`).type) >>> 0);
+  } catch {
+    return false;
+  }
+}
 
 export type When = 'auto' | 'always' | 'never';
 /** A source that can block may hold bytes that have left its descriptor already. */
@@ -33,7 +46,7 @@ export interface ContentOptions {
   onChunk?: ((chunk: Uint8Array) => void) | undefined;
   /** Bytes moved since the last call. */
   onBytes?: ((count: number) => void) | undefined;
-  /** Permission bits that the sink may have at any time: cloning without native calls gives it the source's for a moment. */
+  /** Permission bits that the sink may have before it is complete, if `reflink: 'always'` cannot be had otherwise. Default 0600. */
   sinkMode?: number | undefined;
 }
 
@@ -70,13 +83,14 @@ export async function copyContent(
   const sparseSource = before.isFile() && looksSparse(before);
   if (!onChunk && size > 0 && fstatSync(sink.fileno()).isFile()) {
     // Loading koffi takes longer than to copy a small file.
-    const worth = size >= largeFile || reflink === 'always' || sparseSource;
+    const shares = reflink === 'auto' && size >= smallFile && canShare(sink.fileno());
+    const worth = size >= largeFile || reflink === 'always' || sparseSource || shares;
     const calls = worth ? native() : nativeIfLoaded();
     if (worth && !calls) why = nativeReason();
     // Whoever asks for no holes, or for more of them, wants other extents than the source's.
     const mayClone =
       reflink === 'auto' ? sparse === 'auto' || (sparse === 'never' && !sparseSource) : reflink === 'always';
-    if (mayClone && source.tell() === 0) {
+    if (mayClone && (worth || calls) && source.tell() === 0) {
       const refused = clone(source.fileno(), before, sink.fileno(), calls, options);
       if (refused === null) {
         // A snapshot of one moment, though the source may be another by now.
@@ -87,8 +101,7 @@ export async function copyContent(
       if (reflink === 'always') throw refused;
       why ??= `reflink was refused (${(refused as NodeJS.ErrnoException).code})`;
     }
-    const toFile = calls && (worth || size >= 65536) && fstatSync(sink.fileno()).isFile();
-    if (toFile && source.tell() === sink.tell()) {
+    if (calls && (worth || size >= smallFile) && source.tell() === sink.tell()) {
       const { offload } = await import('./offload.js');
       const moved = await offload(calls, source, sink, before, options);
       const rest = await pumpRest(source, sink, size, moved.bytes, options);
@@ -183,8 +196,14 @@ function clone(
       calls.copying.clone(source, sink);
     } else {
       // Node's copyFile gives the sink the source's permissions before it clones: only where nobody gains any by that.
-      if (reflink !== 'always' && (Number(before.mode) & 0o777 & ~sinkMode) !== 0)
-        return Object.assign(new Error('it would widen the mode'), { code: 'ERR_MODE' });
+      const allowed = reflink === 'always' ? sinkMode : 0o600;
+      if ((Number(before.mode) & 0o777 & ~allowed) !== 0)
+        throw new SluiceError(
+          `sharing blocks without widening the mode takes native calls: ${nativeReason() ?? 'not loaded'}`,
+          {
+            code: 'ENOTSUP',
+          },
+        );
       copyFileSync(`/proc/self/fd/${source}`, `/proc/self/fd/${sink}`, constants.COPYFILE_FICLONE_FORCE);
     }
     return null;

@@ -21,8 +21,10 @@ describe('copy from a pipe into a pipe', () => {
       expect(status).toBe(0);
       const [code, record] = out.split('\n');
       expect(code).toBe('0');
-      const method = calls && bytes > 4 << 20 ? 'splice' : 'readinto';
-      expect(JSON.parse(record!)).toMatchObject({ type: 'copied', bytes, method });
+      expect(JSON.parse(record!)).toMatchObject({ type: 'copied', bytes });
+      // One byte more than is read at first may have been read along with it.
+      if (bytes !== (4 << 20) + 1)
+        expect(JSON.parse(record!).method).toBe(calls && bytes > 4 << 20 ? 'splice' : 'readinto');
     }
     const slow = await shell(
       `head -c 9M /dev/urandom > in
