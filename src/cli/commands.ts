@@ -30,7 +30,10 @@ export const commands: Record<string, Entry> = {
     summary: 'copy files; a destination is the old file or the complete new one',
     load: () => import('./copy.js'),
   },
-  'atomic-write': { summary: "replace a file with stdin's or a command's output, durably or not at all" },
+  'atomic-write': {
+    summary: "replace a file with stdin's or a command's output, durably or not at all",
+    load: () => import('./atomic-write.js'),
+  },
   tail: {
     summary: "print files' last lines, and follow them through rotation and truncation",
     load: () => import('./tail.js'),

@@ -9,7 +9,7 @@ export function handleSignals(beforeDeath: () => void): void {
   beforeFirstUnfinished(() => {
     const handler = (signal: NodeJS.Signals) => {
       for (const each of stopping) process.removeListener(each, handler);
-      undoUnfinished();
+      undoUnfinished(signal);
       beforeDeath();
       process.kill(process.pid, signal);
     };

@@ -4,7 +4,7 @@
 import { type BigIntStats, constants, fstatSync, linkSync, lstatSync, openSync, renameSync, unlinkSync } from 'node:fs';
 import { dirname } from 'node:path';
 import { type Attributes, applyAttributes, type Loss, newFileMode } from './attributes.js';
-import { type Durability, fsyncDirectory, fsyncFile, storageOf } from './durability.js';
+import { confirmDirectory, type Durability, fsyncDirectory, fsyncFile, storageOf } from './durability.js';
 import { failure, isSystemError, SluiceError } from './failure.js';
 import { FileIO } from './file-io.js';
 import { fsPath } from './path.js';
@@ -23,8 +23,8 @@ export interface AtomicOptions {
   backup?: string | undefined;
   /** Use this file, which may exist, instead of a fresh temp file, and keep it when given up: to go on from later. */
   partial?: string | undefined;
-  /** The last look before the target is replaced: throws to leave it alone. */
-  guard?: (() => void) | undefined;
+  /** The last look before the target is replaced, once all else is done: throws, or rejects, to leave it alone. */
+  guard?: (() => void | Promise<void>) | undefined;
 }
 
 export interface Committed {
@@ -94,34 +94,25 @@ export class AtomicFile {
     const { durable = 'none' } = this.#options;
     const directory = dirname(this.path);
     try {
-      const storage = durable === 'none' ? 'none' : storageOf(directory);
-      if (durable === 'strict') await this.#insist(storage, directory);
+      if (durable === 'strict') await this.#insist(directory);
       const lost = this.#dress(attributes, newMode);
       if (durable !== 'none') await this.#sync();
+      this.#close();
+      await this.#options.guard?.();
       const outcome = this.#place();
-      const committed: Committed = { outcome, durability: storage, lost };
-      if (durable !== 'none' && outcome !== 'skipped') {
-        try {
-          await fsyncDirectory(directory);
-        } catch (error) {
-          committed.durability = 'unknown';
-          committed.unconfirmed = failure(error, {
-            path: directory,
-            state: 'the new file is in place, but its name may not survive a power cut',
-          });
-        }
-      }
-      return committed;
+      if (durable === 'none' || outcome === 'skipped') return { outcome, durability: 'none', lost };
+      return { outcome, lost, ...(await confirmDirectory(this.path)) };
     } catch (error) {
       this.discard();
       throw error;
     }
   }
 
-  /** As `commit`, without durability and without a turn of the event loop: for many small files. */
+  /** As `commit`, without durability, guard, and turns of the event loop: for many small files. */
   commitSync(attributes: Attributes = {}, newMode = 0o666): Committed {
     try {
       const lost = this.#dress(attributes, newMode);
+      this.#close();
       return { outcome: this.#place(), durability: 'none', lost };
     } catch (error) {
       this.discard();
@@ -150,7 +141,8 @@ export class AtomicFile {
   }
 
   /** Strict: refuse before anything is replaced where the promise cannot be kept. */
-  async #insist(storage: Durability, directory: string): Promise<void> {
+  async #insist(directory: string): Promise<void> {
+    const storage = storageOf(directory);
     if (storage !== 'durable') {
       const why = storage === 'volatile' ? 'keeps nothing over a power cut' : 'promises nothing about a power cut';
       throw new SluiceError(`durability cannot be promised: this file system ${why}`, {
@@ -194,14 +186,20 @@ export class AtomicFile {
     }
   }
 
+  /** Before the rename, and checked: some file systems tell of a full disk only now. */
+  #close(): void {
+    this.#state = 'closed';
+    try {
+      this.file.close();
+    } catch (error) {
+      throw failure(error, { path: this.path, state: untouched });
+    }
+  }
+
   #place(): Committed['outcome'] {
-    const { noClobber, backup, guard } = this.#options;
+    const { noClobber, backup } = this.#options;
     const details = { path: this.path, state: untouched };
     try {
-      // Closed before the rename, and checked: some file systems tell of a full disk only now.
-      this.#state = 'closed';
-      this.file.close();
-      guard?.();
       if (noClobber) return this.#link();
       if (backup !== undefined && this.existing) keepAs(this.path, this.path + backup);
       renameSync(fsPath(this.temp), fsPath(this.path));

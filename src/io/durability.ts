@@ -2,7 +2,9 @@
 // that keep nothing.
 
 import { close, constants, fstatSync, fsync, open, statfsSync } from 'node:fs';
+import { dirname } from 'node:path';
 import { promisify } from 'node:util';
+import { failure, type SluiceError } from './failure.js';
 import { fsPath } from './path.js';
 
 const openAsync = promisify(open);
@@ -48,6 +50,24 @@ export async function fsyncDirectory(path: string): Promise<void> {
     await fsyncAsync(fd);
   } finally {
     await closeAsync(fd);
+  }
+}
+
+export interface Confirmed {
+  durability: Exclude<Durability, 'none'>;
+  /** The names may not survive a power cut: the directory's fsync failed. */
+  unconfirmed?: SluiceError;
+}
+
+/** The directory that holds `path`, after a change in it. What fails does not undo the change, and is told in the result. */
+export async function confirmDirectory(path: string): Promise<Confirmed> {
+  const directory = dirname(path);
+  try {
+    await fsyncDirectory(directory);
+    return { durability: storageOf(directory) };
+  } catch (error) {
+    const state = 'the new file is in place, but its name may not survive a power cut';
+    return { durability: 'unknown', unconfirmed: failure(error, { path: directory, state }) };
   }
 }
 

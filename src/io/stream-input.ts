@@ -2,7 +2,8 @@
 // while bytes are there.
 
 import { constants, fstatSync, openSync, read } from 'node:fs';
-import { Socket } from 'node:net';
+import { createRequire } from 'node:module';
+import type { Socket } from 'node:net';
 import { FileIO } from './file-io.js';
 import type { Source } from './raw.js';
 
@@ -84,6 +85,8 @@ class PipeInput implements StreamInput {
       this.#wake = undefined;
       wake?.();
     };
+    // Loaded when something has to be waited for: what is there already is read without.
+    const { Socket } = createRequire(import.meta.url)('node:net') as typeof import('node:net');
     this.#socket = new Socket({
       fd: this.#file.fileno(),
       readable: true,

@@ -2,7 +2,7 @@
 
 import { closeSync, openSync, readSync } from 'node:fs';
 import { createRequire } from 'node:module';
-import { basename, dirname, join } from 'node:path';
+import { basename, dirname } from 'node:path';
 import { decodePath, encodePath } from './path.js';
 
 /** Bytes in a directory entry's name on every file system that matters (NAME_MAX). */
@@ -15,7 +15,8 @@ const randomDigits = 16;
  */
 export function tempName(path: string): string {
   const suffix = `.sluice-${randomHex()}.tmp`;
-  return join(dirname(path), `.${shortened(basename(path), nameMax - 1 - suffix.length)}${suffix}`);
+  // Not path.join: it takes `a/..` away, which leads elsewhere where a is a symlink.
+  return `${dirname(path)}/.${shortened(basename(path), nameMax - 1 - suffix.length)}${suffix}`;
 }
 
 /** Is `name` (a directory entry) a temp file's? Then the base part that it was made from, as far as it was kept. */

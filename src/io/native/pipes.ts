@@ -5,6 +5,8 @@ import type { Libc } from './libc.js';
 import { systemError } from './system-error.js';
 
 export interface Pipes {
+  /** pipe2(2), both ends closed on exec: what is given to a child as its stdin or stdout is a pipe there. */
+  create(): { read: number; write: number };
   /** F_GETPIPE_SZ: capacity in bytes. Throws EBADF if this is no pipe. */
   capacity(fd: number): number;
   /** F_SETPIPE_SZ: ask for a capacity, and get the one given (rounded up to a power of two pages); EPERM beyond /proc/sys/fs/pipe-max-size. */
@@ -30,6 +32,7 @@ export function pipes(libc: Libc): Pipes {
   const c = libc.functions({
     fcntl: { args: ['int', 'int', 'int64'] },
     ioctl: { args: ['int', 'uint64', 'void *'] },
+    pipe2: { args: ['void *', 'int'] },
     splice: { result: 'int64', args: ['int', 'void *', 'int', 'void *', 'uint64', 'uint'] },
   });
   const count = Buffer.alloc(4);
@@ -44,6 +47,11 @@ export function pipes(libc: Libc): Pipes {
   }
 
   return {
+    create() {
+      const ends = Buffer.alloc(8);
+      if (c.pipe2(ends, 0o2000000) < 0) throw libc.error('pipe2');
+      return { read: ends.readInt32LE(0), write: ends.readInt32LE(4) };
+    },
     capacity: (fd) => fcntl(fd, 1032, 0),
     setCapacity: (fd, bytes) => fcntl(fd, 1031, bytes),
     statusFlags: (fd) => fcntl(fd, 3, 0),
