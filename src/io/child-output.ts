@@ -10,7 +10,8 @@ import { spawnable } from './child-arguments.js';
 import { failure } from './failure.js';
 import { native } from './native.js';
 import { killTree } from './process-tree.js';
-import { type StreamInput, streamInput } from './stream-input.js';
+import type { Source } from './raw.js';
+import { streamInput } from './stream-input.js';
 import { whileUnfinished } from './unfinished.js';
 
 const { O_RDONLY, O_WRONLY, O_NONBLOCK } = flags;
@@ -23,14 +24,16 @@ export interface Ended {
   missing?: string;
 }
 
+type ClosableSource = Source & { close(): void };
+
 export class ChildOutput {
-  readonly source: StreamInput;
+  readonly source: ClosableSource;
   /** Settles once the command has ended; never rejects. */
   readonly ended: Promise<Ended>;
   #child: ChildProcess;
   #letGo: () => void;
 
-  private constructor(child: ChildProcess, source: StreamInput, letGo: () => void) {
+  private constructor(child: ChildProcess, source: ClosableSource, letGo: () => void) {
     this.#child = child;
     this.source = source;
     this.#letGo = letGo;
@@ -104,7 +107,7 @@ function fifo(make: (name: string) => boolean): { read: number; write: number } 
 }
 
 /** Node's own stream, where there is no descriptor to read. */
-class ReadableInput implements StreamInput {
+class ReadableInput implements ClosableSource {
   #stream: Readable;
   #held: Buffer = Buffer.alloc(0);
   #ended = false;
