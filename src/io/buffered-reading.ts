@@ -7,6 +7,8 @@ import { sizeOf } from './sizes.js';
 
 /** Results are made in steps of this size at first, so that asking for a gigabyte of a small file costs little. */
 const STEP = 1 << 20;
+/** More than this no single read gives. */
+const MOST = 0x7ffff000;
 const NEWLINE = 10;
 const empty = Buffer.alloc(0);
 
@@ -144,13 +146,11 @@ export function readOnce(s: Buffered, size = -1): Buffer {
   if (count < 0) count = s.bufferSize;
   checkOpen(s, 'read of closed file');
   if (count === 0) return empty;
-  if (readAhead(s) === 0 && count >= s.bufferSize) {
-    if (s._writes) flushAndRewind(s);
-    s._readEnd = -1;
-    const out = Buffer.allocUnsafeSlow(Math.min(count, 0x7ffff000));
-    return shrunk(out, rawRead(s, out) ?? 0);
-  }
-  return Buffer.from(borrow(s, count));
+  if (readAhead(s) > 0) return take(s, Math.min(count, readAhead(s)));
+  if (s._writes) flushAndRewind(s);
+  s._readEnd = -1;
+  const out = Buffer.allocUnsafe(Math.min(count, MOST));
+  return shrunk(out, rawRead(s, out) ?? 0);
 }
 
 export function readIntoView(s: Buffered, view: Bytes, once: boolean): number | null {

@@ -321,7 +321,7 @@ export class TextIOWrapper implements Iterable<string> {
   /** At most `size` bytes with at most one read below. Empty = end of file. Valid until the next read below. */
   #readPiece(size: number): Uint8Array {
     const buffer = this.#attached();
-    if (buffer instanceof Buffered) {
+    if (buffer instanceof Buffered && buffer.bufferSize > size) {
       buffer.readable(); // throws when closed or detached
       return borrow(buffer, size);
     }
@@ -395,7 +395,8 @@ export class TextIOWrapper implements Iterable<string> {
       const start = restLength > 0 ? 0 : this.#used;
       rest = '';
       const found = this.#lineEnd(text, start);
-      let end = found >= 0 ? found : this.#newline === '\r\n' && text.endsWith('\r') ? text.length - 1 : text.length;
+      const half = this.#newline === '\r\n' && text.length > start && text.endsWith('\r');
+      let end = found >= 0 ? found : half ? text.length - 1 : text.length;
       let done = found >= 0;
       if (limit >= 0) {
         const length = codePoints(text.slice(start, end));

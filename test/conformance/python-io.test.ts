@@ -26,6 +26,10 @@ describe("Python's io", () => {
     expect(differences(traces)).toEqual([]);
   });
 
+  it('gives what CPython gave on longer runs with odder buffers', () => {
+    expect(differences(load(join(here, 'longer-traces.json')))).toEqual([]);
+  });
+
   it.skipIf(!hasPython)(
     'gives what this machine’s CPython gives, on traces made now',
     () => {
