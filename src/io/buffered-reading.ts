@@ -252,13 +252,14 @@ export class LineIterator implements IterableIterator<Buffer> {
   next(): IteratorResult<Buffer, undefined> {
     const s = this.#s;
     // The usual case, a line that lies whole in the buffer, is given as a part of the buffer: nothing is copied.
-    if (s._readEnd !== -1 && s._raw !== null) {
-      const end = newlineIn(s._buffer, s._pos, s._readEnd);
-      if (end !== -1) {
-        const from = s._pos;
-        s._pos = end;
+    const end = s._readEnd;
+    if (end !== -1) {
+      const from = s._pos;
+      const at = s._buffer.indexOf(NEWLINE, from);
+      if (at !== -1 && at < end) {
+        s._pos = at + 1;
         s._lent = true;
-        return { value: s._buffer.subarray(from, end), done: false };
+        return { value: s._buffer.subarray(from, at + 1), done: false };
       }
     }
     const line = readLineOf(s, -1);

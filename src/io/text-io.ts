@@ -321,9 +321,11 @@ export class TextIOWrapper implements Iterable<string> {
   /** At most `size` bytes with at most one read below. Empty = end of file. Valid until the next read below. */
   #readPiece(size: number): Uint8Array {
     const buffer = this.#attached();
-    if (buffer instanceof Buffered && buffer.bufferSize > size) {
-      buffer.readable(); // throws when closed or detached
-      return borrow(buffer, size);
+    const below: unknown = buffer;
+    const ours = below instanceof Buffered ? below : null;
+    if (ours !== null && ours.bufferSize > size) {
+      ours.readable(); // throws when closed or detached
+      return borrow(ours, size);
     }
     return (buffer.read1 ? buffer.read1(size) : buffer.read!(size)) ?? empty;
   }
