@@ -1,9 +1,10 @@
 // `sluice tail` on the command line: GNU's options and their order, and GNU's obsolete forms.
 
 import { Command, InvalidArgumentError, Option } from 'commander';
-import type { Context, Outcome } from '../commands/context.js';
+import type { Context, JsonRecord, Outcome } from '../commands/context.js';
 import { type TailOptions, tail } from '../commands/tail.js';
 import { flags, type GlobalOptions } from './globals.js';
+import { parseCount, parseDuration } from './quantities.js';
 import { UsageError } from './usage-error.js';
 
 /** `-n` or `-c` as given: the later one wins, but a `+` stays (GNU's tail does so). */
@@ -16,6 +17,14 @@ interface Count {
 interface Options extends GlobalOptions {
   count?: Count;
   headers?: 'never' | 'always';
+  follow?: 'name' | 'descriptor';
+  byNameAndRetry?: boolean;
+  retry?: boolean;
+  pid?: number[];
+  sleepInterval: number;
+  rotateWait: number;
+  timeout?: number;
+  unbuffered?: boolean;
   zeroTerminated?: boolean;
 }
 
@@ -45,13 +54,53 @@ export function define(): Command {
     .addOption(option('-q, --quiet', 'never print headers with file names', 'headers').preset('never'))
     .addOption(option('--silent', 'the same as --quiet', 'headers').preset('never'))
     .addOption(option('-v, --verbose', 'always print headers with file names', 'headers').preset('always'))
+    .optionsGroup('Following:')
+    .addOption(option('-f', 'go on with what is added to the open file', 'follow').preset('descriptor'))
+    .addOption(
+      option('--follow [how]', 'the same, by descriptor, or by name: whatever file has the name')
+        .preset('descriptor')
+        .argParser(followWay),
+    )
+    .addOption(option('-F', 'the same as --follow=name --retry', 'byNameAndRetry'))
+    .addOption(option('--retry', 'keep trying to open a file that is not there'))
+    .addOption(option('--pid <pid>', 'end when this process is gone; several: when all are').argParser(pids))
+    .addOption(
+      option('-s, --sleep-interval <seconds>', 'seconds between two looks that no event asks for')
+        .default(1000, '1')
+        .argParser(seconds),
+    )
+    .addOption(
+      option('--rotate-wait <duration>', 'read a file that was rotated away until nothing came for so long')
+        .default(5000, '5s')
+        .argParser(parseDuration),
+    )
+    .addOption(option('--timeout <duration>', 'end after this time').argParser(parseDuration))
+    .addOption(option('-u, --unbuffered', 'same as --buffering none'))
     .addHelpText('beforeAll', examples);
+}
+
+function followWay(text: string): 'name' | 'descriptor' {
+  const found = (['name', 'descriptor'] as const).find((way) => text !== '' && way.startsWith(text));
+  if (!found) throw new InvalidArgumentError("It is 'name' or 'descriptor'.");
+  return found;
+}
+
+function pids(text: string, previous: number[] = []): number[] {
+  return [...previous, parseCount(0)(text)];
+}
+
+/** A number of seconds as GNU's, or a duration with its unit. */
+function seconds(text: string): number {
+  const number = Number(text);
+  if (text.trim() !== '' && Number.isFinite(number) && number >= 0) return 1000 * number;
+  return parseDuration(text);
 }
 
 const examples = `Examples:
   sluice tail -n 100 app.log                      the last 100 lines, of a file of any size
   sluice tail -c +1024 image.bin                  everything from byte 1024 on
   make 2>&1 | sluice tail -n 20                   the last lines of a pipe
+  sluice tail -F /var/log/app.log                 follow it through rotation and truncation
 `;
 
 /**
@@ -82,7 +131,7 @@ function obsolete(argv: string[]): string[] | undefined {
   return [`${unit}${sign === '+' ? '+' : ''}${number}`, ...(follow ? ['-f'] : []), ...argv.slice(1)];
 }
 
-const takesValue = 'nc';
+const takesValue = 'ncs';
 
 /** Digits are options of the obsolete form only; the parser would take them for something else. */
 function checked(argv: string[]): string[] {
@@ -121,15 +170,41 @@ const count =
     return { unit, fromStart: plus || (previous?.fromStart ?? false), number: whole };
   };
 
+const sentences: Record<string, string> = {
+  rotated: 'a new file has its name; following that',
+  truncated: 'truncated; following its new content',
+  lost: 'lost:',
+  appeared: 'has appeared; following it',
+  gone: 'is gone:',
+};
+
+export function render({ type, file, reason }: JsonRecord): { err: string } | undefined {
+  const sentence = sentences[type];
+  if (sentence === undefined) return undefined;
+  return { err: `sluice tail: ${file}: ${sentence}${reason === undefined ? '' : ` ${reason}`}` };
+}
+
 export function run(options: Options, operands: string[], context: Context): Promise<Outcome> {
-  return tail(settle(options, operands), context);
+  return tail(settle(options, operands, context), context);
 }
 
 /** Raw options into final values, once. */
-function settle(options: Options, operands: string[]): TailOptions {
+function settle(options: Options, operands: string[], context: Context): TailOptions {
+  const names = operands.length > 0 ? operands : ['-'];
+  const follow = options.byNameAndRetry ? 'name' : options.follow;
+  const retry = options.byNameAndRetry || (options.retry ?? false);
+  if (follow === 'name' && names.includes('-')) throw new UsageError('stdin has no name to follow it by');
+  if (options.retry && !follow) context.warn('--retry is of use only when following');
+  if (options.pid && !follow) context.warn('--pid is of use only when following');
   const { unit, fromStart, number } = options.count ?? { unit: 'lines', fromStart: false, number: 10 };
   return {
-    names: operands.length > 0 ? operands : ['-'],
+    names,
+    follow,
+    retry: retry && follow !== undefined,
+    pids: (options.pid ?? []).filter((pid) => pid > 0),
+    interval: options.sleepInterval,
+    rotateWait: options.rotateWait,
+    timeout: options.timeout,
     selection: {
       unit,
       fromStart,
@@ -138,6 +213,6 @@ function settle(options: Options, operands: string[]): TailOptions {
       lineEnd: options.zeroTerminated ? 0 : 10,
     },
     headers: options.headers ?? 'several',
-    buffering: options.buffering ?? 'auto',
+    buffering: options.unbuffered ? 'none' : (options.buffering ?? 'auto'),
   };
 }

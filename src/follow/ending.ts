@@ -26,12 +26,24 @@ export type Take = (bytes: Uint8Array, offset: number) => void;
  */
 const small = 64 * 1024;
 
-/** Gives the offset of the first byte that was not read. Throws the system's error for a failed read, and what `take` throws. */
-export async function printEnding(file: OpenFile, selection: Selection, take: Take): Promise<number> {
+/** Gives the offset of the first byte that was not read. Calls `idle` whenever it has to wait for a stream. Throws the system's error for a failed read, and what `take` throws. */
+export async function printEnding(
+  file: OpenFile,
+  selection: Selection,
+  take: Take,
+  idle: () => void = () => {},
+): Promise<number> {
   if (!file.seekable) {
     const stream = await streamOf(file);
+    const source: Source = {
+      readInto: (view) => stream.readInto(view),
+      ready: () => {
+        idle();
+        return stream.ready?.() ?? Promise.resolve();
+      },
+    };
     try {
-      return await printStream(stream, 0, selection, take);
+      return await printStream(source, 0, selection, take);
     } finally {
       stream.close();
     }
@@ -39,7 +51,11 @@ export async function printEnding(file: OpenFile, selection: Selection, take: Ta
   const { fd, start } = file;
   const end = sizeOf(file);
   if (fd !== 0) {
-    if (end - start <= small) return printStream(sourceFrom(fd, start), start, selection, take);
+    if (end - start <= small) {
+      const reached = await printStream(sourceFrom(fd, start), start, selection, take);
+      // What is asked for may begin beyond the end, where it will be one day.
+      return selection.fromStart && selection.unit === 'bytes' ? Math.max(reached, start + selection.count) : reached;
+    }
     return printRange(file, end, selection, take);
   }
   // The descriptor's place is shared with the programs before and after us in a script: it must be at the end afterwards.

@@ -95,12 +95,16 @@ export function sourceFrom(fd: number, at: number): Source {
   };
 }
 
-/** Everything that can be read from here on, one after the other. Close it, then the file. */
-export async function streamOf({ fd, stat }: OpenFile): Promise<Source & { close(): void }> {
+/** Everything that can be read from here on, one after the other. Close it, then the file. `opened` gets it before anything is waited for. */
+export async function streamOf(
+  { fd, stat }: OpenFile,
+  opened: (stream: { close(): void }) => void = () => {},
+): Promise<Source & { close(): void }> {
   if (!canBlock(fd)) {
     return { readInto: (view) => readOnce(fd, view, 0, null), ready: () => sleep(10), close: () => {} };
   }
   const input = streamInput(fd);
+  opened(input);
   // A FIFO that nobody has opened for writing yet looks ended: wait for its first writer, or its bytes.
   if (stat.isFIFO() && fd !== 0) await input.ready();
   return input;

@@ -20,6 +20,11 @@ export interface Files {
   /** The same, waiting on a pool thread; cannot be called off. */
   lockAsync(fd: number, kind: 'shared' | 'exclusive'): Promise<void>;
   unlock(fd: number): void;
+  /**
+   * Does any process have this regular file, open here for reading only, open for writing? Asked by a read lease, which the kernel
+   * gives only where nobody has. Undefined: it cannot be asked (not our file, a filesystem without leases).
+   */
+  hasWriters(fd: number): boolean | undefined;
   /** read(2) at the descriptor's offset, or pread(2): bytes read, 0 at the end, null where it would block. Half the cost of fs.readSync. */
   read(fd: number, view: Uint8Array, length: number, offset?: number): number | null;
   /** write(2) or pwrite(2): bytes taken, maybe fewer than given; null where it would block. */
@@ -31,12 +36,15 @@ export interface Files {
 }
 
 const here = -100;
+/** Commands of fcntl(2) about leases (linux/fcntl.h). */
+const [F_SETSIG, F_SETLEASE, F_RDLCK, F_UNLCK] = [10, 1024, 0, 2];
 
 export function files(libc: Libc): Files {
   const c = libc.functions({
     renameat2: { args: ['int', 'void *', 'int', 'void *', 'uint'], syscall: { x64: 316, arm64: 276 } },
     syncfs: { args: ['int'] },
     flock: { args: ['int', 'int'] },
+    fcntl: { args: ['int', 'int', 'int64'] },
     read: { result: 'int64', args: ['int', 'void *', 'uint64'] },
     pread: { result: 'int64', args: ['int', 'void *', 'uint64', 'int64'] },
     write: { result: 'int64', args: ['int', 'void *', 'uint64'] },
@@ -75,6 +83,13 @@ export function files(libc: Libc): Files {
     },
     unlock(fd) {
       if (c.flock(fd, 8) < 0) throw libc.error('flock');
+    },
+    hasWriters(fd) {
+      // A lease that is broken while we hold it is told by a signal: by SIGURG, which nobody dies of, instead of SIGIO.
+      if (c.fcntl(fd, F_SETSIG, constants.signals.SIGURG) < 0) return undefined;
+      if (c.fcntl(fd, F_SETLEASE, F_RDLCK) < 0) return libc.errno() === EAGAIN ? true : undefined;
+      c.fcntl(fd, F_SETLEASE, F_UNLCK);
+      return false;
     },
     read(fd, view, length, offset) {
       for (;;) {
