@@ -1,7 +1,7 @@
 // Builds dist/: the library (an ES module), and the command line with its workers, split into chunks; dependencies bundled.
 // `--js` leaves the type declarations out (enough to run; packing needs them).
 import { execFileSync } from 'node:child_process';
-import { existsSync, mkdirSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import { copyFileSync, existsSync, mkdirSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { build, transform } from 'esbuild';
@@ -65,7 +65,7 @@ await build({
   entryPoints: { index: 'src/index.ts' },
   outdir: out,
   format: 'esm',
-  define: { ...define, SLUICE_ICONV: '"./iconv.cjs"' },
+  define: { ...define, SLUICE_ICONV: '"./iconv.cjs"', SLUICE_ZSTD: '"./zstd.cjs"' },
   // Bundled CommonJS packages ask for Node's own modules by require().
   banner: {
     js: "import{createRequire as __sluiceRequire}from'node:module';const require=__sluiceRequire(import.meta.url);",
@@ -83,7 +83,12 @@ const { outputFiles } = await build({
   splitting: true,
   chunkNames: '[name]-[hash]',
   write: false,
-  define: { ...define, SLUICE_ICONV: '"../iconv.cjs"', 'import.meta.url': '__sluiceUrl' },
+  define: {
+    ...define,
+    SLUICE_ICONV: '"../iconv.cjs"',
+    SLUICE_ZSTD: '"../zstd.cjs"',
+    'import.meta.url': '__sluiceUrl',
+  },
 });
 mkdirSync(join(out, 'cli'));
 writeFileSync(join(out, 'cli/package.json'), '{"type":"commonjs"}\n');
@@ -99,15 +104,17 @@ for (const { path, text } of outputFiles) {
   writeFileSync(path, code.includes('__sluiceUrl') ? code.replace(/^("use strict";)?/, `$1${here}`) : code);
 }
 
-// The encoding tables are large, seldom needed, and needed synchronously: a file of their own, loaded by require().
+// The encoding tables are large, seldom needed, and needed synchronously; zstd's writer looks for its WebAssembly beside
+// itself: files of their own, loaded by require().
 await build({
   ...common,
-  entryPoints: { iconv: 'iconv-lite' },
+  entryPoints: { iconv: 'iconv-lite', zstd: '@bokuweb/zstd-wasm' },
   outdir: out,
   format: 'cjs',
   outExtension: { '.js': '.cjs' },
   minify: true,
 });
+copyFileSync(join(root, 'node_modules/@bokuweb/zstd-wasm/dist/common/zstd.wasm'), join(out, 'zstd.wasm'));
 
 if (!js) {
   const tsc = join(root, 'node_modules/typescript/bin/tsc');

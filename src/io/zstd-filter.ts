@@ -1,0 +1,106 @@
+// Zstandard by its own library in WebAssembly. Reading goes through it in every version of Node: the decoder of node:zlib lets
+// data that are cut short pass for whole (22) and drops all frames but the first (22, 24). Writing needs it before 22.15.
+
+import { createRequire } from 'node:module';
+import { ZSTDDecoder } from 'zstddec/stream';
+import { DamagedData, type Filter } from './filter.js';
+
+/** Reads one frame or several in a row; checksums are compared where the frames have them. */
+export async function zstdDecompressor(): Promise<Filter> {
+  const decoder = new ZSTDDecoder();
+  await decoder.init();
+  let waiting: Uint8Array | null = null;
+  let some = false;
+  // The decoder asks for input whenever it has used up what it had: it is only called while there is some to give, or no more will come.
+  const input = (function* () {
+    while (waiting !== null) {
+      const chunk: Uint8Array = waiting;
+      waiting = null;
+      yield chunk;
+    }
+  })();
+  const output = decoder.decodeStreaming(input);
+  let idle = 0;
+
+  function next(): IteratorResult<Uint8Array> {
+    let piece: IteratorResult<Uint8Array>;
+    try {
+      piece = output.next();
+    } catch (error) {
+      throw new DamagedData((error as Error).message);
+    }
+    // An error shows as a decoder that takes nothing and gives nothing.
+    idle = piece.done || piece.value.length > 0 || waiting === null ? 0 : idle + 1;
+    return piece;
+  }
+
+  return {
+    *push(chunk) {
+      some = true;
+      waiting = Buffer.from(chunk);
+      while (waiting !== null) {
+        const { value, done } = next();
+        if (idle > 4) throw new DamagedData('not a zstd frame, or a checksum that does not match');
+        if (!done) yield value;
+      }
+    },
+    *end() {
+      if (!some) throw new DamagedData('unexpected end of file');
+      for (let empty = 0; ; ) {
+        const { value, done } = next();
+        if (done) return;
+        empty = value.length === 0 ? empty + 1 : 0;
+        if (empty > 4) throw new DamagedData('not a zstd frame, or a checksum that does not match');
+        yield value;
+      }
+    },
+  };
+}
+
+/** Bytes in a frame: each is compressed by itself. */
+const frame = 4 * 1024 * 1024;
+
+type Library = typeof import('@bokuweb/zstd-wasm');
+let loading: Promise<Library> | undefined;
+
+/** Once in a process: it does not bear being set up again. */
+function loaded(): Promise<Library> {
+  loading ??= (async () => {
+    const writer = createRequire(import.meta.url)(library) as Library;
+    await writer.init();
+    return writer;
+  })();
+  return loading;
+}
+
+/** Writes a row of frames, which every decoder reads as one stream. */
+export async function zstdCompressor(level: number): Promise<Filter> {
+  const { compress } = await loaded();
+  const pending = Buffer.allocUnsafeSlow(frame);
+  let filled = 0;
+  let frames = 0;
+  const flush = (): Uint8Array => {
+    const bytes = compress(pending.subarray(0, filled), level);
+    filled = 0;
+    frames++;
+    return bytes;
+  };
+  return {
+    *push(chunk) {
+      for (let at = 0; at < chunk.length; ) {
+        const count = Math.min(chunk.length - at, frame - filled);
+        pending.set(chunk.subarray(at, at + count), filled);
+        filled += count;
+        at += count;
+        if (filled === frame) yield flush();
+      }
+    },
+    *end() {
+      if (filled > 0 || frames === 0) yield flush();
+    },
+  };
+}
+
+declare const SLUICE_ZSTD: string | undefined;
+/** Its WebAssembly lies beside it in the built package. */
+const library = typeof SLUICE_ZSTD === 'undefined' ? '@bokuweb/zstd-wasm' : SLUICE_ZSTD;
