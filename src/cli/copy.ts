@@ -4,6 +4,13 @@ import { Command, Option } from 'commander';
 import type { Context, JsonRecord, Outcome } from '../commands/context.js';
 import { type CopyOptions, copy, type Preserved } from '../commands/copy.js';
 import type { When } from '../io/content.js';
+import {
+  addCompressionOptions,
+  addTextOptions,
+  type CompressionOptions,
+  conversionOf,
+  type TextOptions,
+} from './conversion.js';
 import type { GlobalOptions } from './globals.js';
 import { parsePositiveSize } from './quantities.js';
 import { UsageError } from './usage-error.js';
@@ -22,7 +29,7 @@ const digests = [
   'blake2s256',
 ];
 
-interface Options extends GlobalOptions {
+interface Options extends GlobalOptions, TextOptions, CompressionOptions {
   targetDirectory?: string;
   targetDirectoryNot?: boolean;
   dereference?: boolean;
@@ -52,7 +59,7 @@ export function define(): Command {
     if (name) option.attributeName = () => name;
     return option;
   };
-  return new Command('sluice copy')
+  const command = new Command('sluice copy')
     .usage(
       '[options] SOURCE DEST\n       sluice copy [options] SOURCE... DIRECTORY\n       sluice copy [options] -t DIRECTORY SOURCE...',
     )
@@ -99,7 +106,9 @@ export function define(): Command {
     )
     .addOption(flag('--buffer-size <size>', 'bytes a step').argParser(parsePositiveSize))
     .addOption(flag('--limit-rate <size>', 'bytes a second, at most').argParser(parsePositiveSize))
-    .addHelpText('beforeAll', examples);
+    .addHelpText('beforeAll', examples)
+    .optionsGroup('What becomes of them:');
+  return addCompressionOptions(addTextOptions(command));
 }
 
 const examples = `Examples:
@@ -134,13 +143,14 @@ function textOf(record: JsonRecord, { verbose }: Options): string | undefined {
 }
 
 export async function run(options: Options, operands: string[], context: Context): Promise<Outcome> {
-  const settled = settle(options, operands);
+  const settled = { ...settle(options, operands), conversion: await conversionOf(options) };
+  if (settled.conversion) refuseConverting(settled);
   if (settled.checksum !== undefined) await checkDigest(settled.checksum);
   return copy(settled, context);
 }
 
 /** Raw options into final values, once. */
-function settle(options: Options, operands: string[]): CopyOptions {
+function settle(options: Options, operands: string[]): Omit<CopyOptions, 'conversion'> {
   const { targetDirectory } = options;
   const sources = targetDirectory === undefined ? operands.slice(0, -1) : operands;
   const destination = targetDirectory ?? operands.at(-1);
@@ -177,6 +187,11 @@ function settle(options: Options, operands: string[]): CopyOptions {
     strict: options.strict ?? false,
     dryRun: options.dryRun ?? false,
   };
+}
+
+function refuseConverting({ resume, reflink }: Omit<CopyOptions, 'conversion'>): void {
+  const other = resume ? '--resume' : reflink === 'always' ? '--reflink=always' : undefined;
+  if (other) throw new UsageError(`${other} keeps the bytes as they are: it excludes converting them`);
 }
 
 async function checkDigest(name: string): Promise<void> {

@@ -254,7 +254,7 @@ function removeQuietly(path: string): void {
 async function content(
   from: OpenSource,
   sink: FileIO,
-  { bufferSize, limitRate, reflink, sparse }: CopyOptions,
+  { bufferSize, limitRate, reflink, sparse, conversion }: CopyOptions,
   hash: Hash | undefined,
   { context, onBytes }: Run,
   sinkMode: number,
@@ -262,8 +262,10 @@ async function content(
 ): Promise<ContentResult> {
   const onChunk = hash && ((chunk: Uint8Array) => void hash.update(chunk));
   const settings = { bufferSize, limitRate, reflink, sparse, onBytes, onChunk, sinkMode, signal };
-  const result = await copyContent(from.source, sink, settings);
-  context.debug(() => `${sourceName(String(from.file.name))}: ${result.method}${result.why ? `; ${result.why}` : ''}`);
+  const result = conversion
+    ? await (await import('../io/conversion.js')).copyConverted(from.source, sink, conversion, from.name, settings)
+    : await copyContent(from.source, sink, settings);
+  context.debug(() => `${from.name}: ${result.method}${result.why ? `; ${result.why}` : ''}`);
   return result;
 }
 

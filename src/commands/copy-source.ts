@@ -9,6 +9,8 @@ import { fsPath } from '../io/path.js';
 import type { Job, Run } from './copy.js';
 
 export interface OpenSource {
+  /** What messages call it. */
+  name: string;
   file: FileIO;
   /** `readInto` of one that can block answers null, and it has `ready`. */
   source: FileIO & ContentSource;
@@ -26,12 +28,14 @@ export async function openSource({ source, stat }: Job): Promise<OpenSource> {
     throw failure(error, { path: sourceName(source) });
   }
   const type = fstatSync(file.fileno());
+  const name = sourceName(source);
   if (!type.isFIFO() && !type.isSocket() && !type.isCharacterDevice())
-    return { file, source: file, close: () => file.close() };
+    return { name, file, source: file, close: () => file.close() };
   const { canBlock, streamInput } = await import('../io/stream-input.js');
-  if (!canBlock(file.fileno())) return { file, source: file, close: () => file.close() };
+  if (!canBlock(file.fileno())) return { name, file, source: file, close: () => file.close() };
   const stream = streamInput(file.fileno());
   return {
+    name,
     file,
     source: Object.assign(Object.create(file) as FileIO, {
       readInto: (view: Uint8Array) => stream.readInto(view),

@@ -6,6 +6,7 @@ import { basename, join } from 'node:path';
 import type { DurabilityWish } from '../io/atomic-file.js';
 import type { Loss } from '../io/attributes.js';
 import type { When } from '../io/content.js';
+import type { Conversion } from '../io/conversion.js';
 import { failure, isSystemError, SluiceError } from '../io/failure.js';
 import { fsPath } from '../io/path.js';
 import type { Context, Outcome } from './context.js';
@@ -29,6 +30,8 @@ export interface CopyOptions {
   /** Name of the digest to print. */
   checksum: string | undefined;
   durable: DurabilityWish;
+  /** What happens to the bytes on their way. */
+  conversion: Conversion | undefined;
   bufferSize: number | undefined;
   limitRate: number | undefined;
   resume: boolean;
@@ -174,7 +177,9 @@ function refuse({ source, destination, stat }: Job, options: CopyOptions): void 
   const from = stat ?? fstatSync(0, { bigint: true });
   const to = identity(destination);
   // A device or a pipe may well be both: cat's rule is for files.
-  if (to && from.isFile() && to.dev === from.dev && to.ino === from.ino)
+  // A file may be converted into itself: the result replaces it as a whole.
+  const converts = options.conversion && !options.inPlace && destination !== '-' && !isChannel(destination);
+  if (to && from.isFile() && to.dev === from.dev && to.ino === from.ino && !converts)
     throw new SluiceError(`source and destination (${destination}) are the same file`, {
       path: source,
       state: 'it was left as it is',

@@ -175,7 +175,7 @@ async function pumpRest(
 }
 
 /** What became of the source since `before`. */
-function changeOf(source: FileIO, before: BigIntStats): Change | undefined {
+export function changeOf(source: FileIO, before: BigIntStats): Change | undefined {
   const after = fstatSync(source.fileno(), { bigint: true });
   if (after.size > before.size) return 'grew';
   if (after.size < before.size) return 'shrank';
