@@ -1,6 +1,7 @@
 // Native reach without a compiler: libc's calls that Node does not have, through koffi (an optional, prebuilt dependency).
 // An accelerator, never a need: `native()` is null where it cannot be had, and every caller has a way without it.
 
+import { readFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { type Copying, copying } from './native/copying.js';
 import { type Directories, directories } from './native/directories.js';
@@ -35,7 +36,7 @@ export interface Native {
 let found: { native: Native } | { reason: string } | undefined;
 
 /**
- * The native calls, or null where they cannot be had (`nativeReason()` says why). The first call loads koffi (~10 ms), so
+ * The native calls, or null where they cannot be had (`nativeReason()` says why). The first call loads koffi (~3 ms), so
  * ask only when there is work for it; a call then costs ~0.3 µs over the kernel's part.
  */
 export function native(): Native | null {
@@ -61,10 +62,22 @@ function find(): { native: Native } | { reason: string } {
   if (process.platform !== 'linux') return { reason: `no native calls on ${process.platform}` };
   if (process.arch !== 'x64' && process.arch !== 'arm64') return { reason: `no native calls on ${process.arch}` };
   try {
-    const koffi = createRequire(import.meta.url)('koffi') as Koffi;
-    return { native: grouped(new Libc(koffi)) };
+    return { native: grouped(new Libc(loadKoffi())) };
   } catch (error) {
     return { reason: `koffi could not be loaded (${firstLine(error)})` };
+  }
+}
+
+/** koffi's own binary if it is where it usually is: koffi's way of finding it takes ten times as long as to load it. */
+function loadKoffi(): Koffi {
+  const require = createRequire(import.meta.url);
+  const entry = require.resolve('koffi');
+  try {
+    const libc = readFileSync('/proc/self/maps', 'latin1').includes('/ld-musl-') ? 'musl' : 'linux';
+    const binary = `@koromix/koffi-linux-${process.arch}/${libc}_${process.arch}/koffi.node`;
+    return createRequire(entry)(binary) as Koffi;
+  } catch {
+    return require('koffi') as Koffi;
   }
 }
 
