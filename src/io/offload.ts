@@ -45,7 +45,7 @@ export async function offload(
 
   // With its size already set, xfs does not allocate ahead of what is written, which would fill small holes.
   if (holes) sink.truncate(size);
-  else reserve(native, sink.fileno(), start, size);
+  else await reserve(native, sink.fileno(), start, size);
   // copy_file_range may share extents, and leaves holes: not for those who want neither.
   const mover = new Mover(native, source, sink, options, reflink !== 'never' && sparse === 'auto');
   let at = start;
@@ -179,12 +179,23 @@ class Mover {
 /** Filesystems on which space can be promised beforehand, and whose data takes as much as it says: ext2–4, xfs. */
 const reservable = new Set([0xef53, 0x58465342]);
 
-/** Where space is short, ask for all of it now: a full disk is then told before the work instead of after. */
-function reserve(native: Native, fd: number, start: number, size: number): void {
+/** Below this the time is better spent on copying. */
+const worthReserving = 16 * 2 ** 20;
+const reservePiece = 4 * 2 ** 30;
+
+/**
+ * Ask for all of the room now: a full disk is told before the work instead of after, and writing into room that is there
+ * already takes some 10 % less time.
+ */
+async function reserve(native: Native, fd: number, start: number, size: number): Promise<void> {
   const { type, bavail, bsize } = statfsSync(`/proc/self/fd/${fd}`);
-  if (!reservable.has(type >>> 0) || bavail * bsize > 2 * (size - start) || size === start) return;
+  const isShort = bavail * bsize < 2 * (size - start);
+  if (!reservable.has(type >>> 0) || size === start || !(isShort || size - start >= worthReserving)) return;
   try {
-    native.copying.allocate(fd, start, size - start, true);
+    for (let at = start; at < size; at += reservePiece) {
+      native.copying.allocate(fd, at, Math.min(reservePiece, size - at), true);
+      if (size - at > reservePiece) await turn();
+    }
   } catch (error) {
     if (isSystemError(error, ...terminal)) throw error;
   }
