@@ -69,7 +69,7 @@ class IconvDecoder implements IncrementalDecoder {
       text += character;
       from += length;
       if (length > 0) continue;
-      const incomplete = data.length - from < 4;
+      const incomplete = this.#incomplete(data.subarray(from));
       if (incomplete && !final) break;
       const reason = incomplete ? 'incomplete multibyte sequence' : 'illegal multibyte sequence';
       const repair = repairBytes(this.#errors, this.#encoding, data, from, from + 1, reason);
@@ -87,6 +87,11 @@ class IconvDecoder implements IncrementalDecoder {
       if (text !== null) return { text, length };
     }
     return { text: '', length: 0 };
+  }
+
+  /** Might more bytes make a character of these? */
+  #incomplete(data: Buffer): boolean {
+    return data.length < 4 && iconv().getDecoder(this.#encoding, { stripBOM: false }).write(data) === '';
   }
 
   /** The text of `data`, or null if some of it is none. */

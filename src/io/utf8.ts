@@ -19,7 +19,7 @@ export function decodeUtf8(data: Buffer, errors: ErrorMode, final: boolean, enco
   let text = '';
   let from = 0;
   for (let i = 0; i < end; ) {
-    const length = sequenceAt(data, i, end);
+    const length = sequenceAt(data, i, data.length);
     if (length > 0) {
       i += length;
       continue;
@@ -64,6 +64,8 @@ function completeEnd(data: Uint8Array): number {
   for (let i = length - 1; i >= 0 && i >= length - 3; i--) {
     const byte = data[i]!;
     if (byte < 0x80) return length;
+    // CPython waits for the third byte of a surrogate too, though it can only be an error.
+    if (byte === 0xed && i === length - 2 && data[i + 1]! >= 0xa0 && data[i + 1]! < 0xc0) return i;
     if (byte >= 0xc0) return sequenceAt(data, i, length) === 0 ? i : length;
   }
   return length;
