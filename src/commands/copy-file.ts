@@ -105,8 +105,12 @@ async function replace(from: OpenSource, path: string, job: Job, run: Run, again
   const { options, context, totals } = run;
   const before = fstatSync(from.file.fileno(), { bigint: true });
   const resumes = options.resume && before.isFile();
-  const partial = resumes ? await (await import('./copy-resume.js')).openPartial(path, before, options, context) : null;
-  const atomic = partial?.atomic ?? new AtomicFile(path, options);
+  let sum: string | undefined;
+  const { durable, noClobber, backup } = options;
+  const readBack = options.verify ? (file: FileIO) => verify(file, sum!, options, path, context) : undefined;
+  const how = { durable, noClobber, backup, readBack };
+  const partial = resumes ? await (await import('./copy-resume.js')).openPartial(path, before, how, context) : null;
+  const atomic = partial?.atomic ?? new AtomicFile(path, how);
   try {
     const hash = await digest(options);
     if (partial) await partial.catchUp(from.file, hash);
@@ -119,8 +123,7 @@ async function replace(from: OpenSource, path: string, job: Job, run: Run, again
     // After end of file a pending signal wins: the producer may have died of the same one.
     if (!before.isFile()) await turn();
     checkSource(result, job, run, again);
-    const sum = hash?.digest('hex');
-    if (options.verify) await verify(atomic.file, sum!, options, path, context);
+    sum = hash?.digest('hex');
     const { outcome, lost, unconfirmed } = await atomic.commit(
       attributesOf(from.file.fileno(), before, options),
       Number(before.mode),
@@ -163,12 +166,14 @@ async function overwrite(
     into.truncate(result.bytes);
     checkSource(result, job, run, again);
     const sum = hash?.digest('hex');
-    if (options.verify) await verify(into, sum!, options, path, run.context);
     countLosses(
       applyAttributes(into.fileno(), fstatSync(into.fileno()), attributesOf(from.file.fileno(), before, options)),
       totals,
     );
-    if (options.durable !== 'none') await (await import('../io/durability.js')).fsyncFile(into.fileno());
+    // What is only in memory cannot be read back from storage.
+    if (options.durable !== 'none' || options.verify)
+      await (await import('../io/durability.js')).fsyncFile(into.fileno());
+    if (options.verify) await verify(into, sum!, options, path, run.context);
     finished(job, result, sum, run);
   } finally {
     into.close();
@@ -275,7 +280,7 @@ async function digest({ checksum, verify }: CopyOptions): Promise<Hash | undefin
   return (await import('node:crypto')).createHash(checksum ?? 'sha256');
 }
 
-/** Read the new file back from storage, and compare. */
+/** Read a file that was fsynced back from storage, and compare. */
 async function verify(
   file: FileIO,
   expected: string,
@@ -284,10 +289,8 @@ async function verify(
   context: Context,
 ): Promise<void> {
   const { checksum = 'sha256', bufferSize } = options;
-  const { fsyncFile } = await import('../io/durability.js');
   const { createHash } = await import('node:crypto');
   const { copyInto } = await import('../io/pump.js');
-  await fsyncFile(file.fileno()); // What is only in memory cannot be read back from storage.
   const calls = native();
   if (calls) calls.copying.advise(file.fileno(), 0, 0, 'dontneed');
   else context.debug(() => `${path}: verified from memory, not from storage: ${nativeReason()}`);

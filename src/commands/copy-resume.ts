@@ -4,11 +4,10 @@
 import type { Hash } from 'node:crypto';
 import { type BigIntStats, fstatSync, ftruncateSync } from 'node:fs';
 import { basename, dirname, join } from 'node:path';
-import { AtomicFile } from '../io/atomic-file.js';
+import { AtomicFile, type AtomicOptions } from '../io/atomic-file.js';
 import type { FileIO } from '../io/file-io.js';
 import { shortened } from '../io/temp-name.js';
 import type { Context } from './context.js';
-import type { CopyOptions } from './copy.js';
 
 interface Partial {
   atomic: AtomicFile;
@@ -22,7 +21,7 @@ interface Partial {
 export async function openPartial(
   path: string,
   source: BigIntStats,
-  options: CopyOptions,
+  options: AtomicOptions,
   context: Context,
 ): Promise<Partial> {
   const { createHash } = await import('node:crypto');

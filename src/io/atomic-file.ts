@@ -23,6 +23,11 @@ export interface AtomicOptions {
   backup?: string | undefined;
   /** Use this file, which may exist, instead of a fresh temp file, and keep it when given up: to go on from later. */
   partial?: string | undefined;
+  /**
+   * A look at the content as it is on storage: called after the fsync, which it brings about, with the file still open.
+   * Rejects to leave the target alone.
+   */
+  readBack?: ((file: FileIO) => Promise<void>) | undefined;
   /** The last look before the target is replaced, once all else is done: throws, or rejects, to leave it alone. */
   guard?: (() => void | Promise<void>) | undefined;
 }
@@ -91,12 +96,13 @@ export class AtomicFile {
    * Throws with the target untouched and the temp file gone, whatever failed.
    */
   async commit(attributes: Attributes = {}, newMode = 0o666): Promise<Committed> {
-    const { durable = 'none' } = this.#options;
+    const { durable = 'none', readBack } = this.#options;
     const directory = dirname(this.path);
     try {
       if (durable === 'strict') await this.#insist(directory);
       const lost = this.#dress(attributes, newMode);
-      if (durable !== 'none') await this.#sync();
+      if (durable !== 'none' || readBack) await this.#sync();
+      await readBack?.(this.file);
       this.#close();
       await this.#options.guard?.();
       const outcome = this.#place();
