@@ -4,11 +4,13 @@ import { isatty } from 'node:tty';
 import type { ChalkInstance } from 'chalk';
 import { Command, Option } from 'commander';
 import type { Context, JsonRecord, Outcome } from '../commands/context.js';
-import { inspectFiles, inspectStreams } from '../commands/inspect.js';
+import { inspectFiles, inspectPipe, inspectStreams } from '../commands/inspect.js';
 import type { FileFacts } from '../probe/file-facts.js';
+import type { PipeReport } from '../probe/pipe-report.js';
 import type { StreamFacts } from '../probe/stream-facts.js';
 import type { GlobalOptions } from './globals.js';
 import { filePage, Page, streamPage } from './inspect-page.js';
+import { pipePage } from './inspect-pipe-page.js';
 import { wantsColor } from './terminal.js';
 import { UsageError } from './usage-error.js';
 
@@ -18,7 +20,7 @@ interface Options extends GlobalOptions {
 
 export function define(): Command {
   return new Command('sluice inspect')
-    .usage('[options] PATH...\n       sluice inspect')
+    .usage('[options] PATH...\n       sluice inspect\n       producer | sluice inspect - | consumer')
     .argument('[paths...]', 'files to look at; none: stdin, stdout and stderr')
     .addOption(new Option('--quick', 'read only the head of files'))
     .addHelpText('beforeAll', examples);
@@ -27,27 +29,36 @@ export function define(): Command {
 const examples = `Examples:
   sluice inspect data.csv                            its encoding, line ends, holes, cache, who has it open
   sluice inspect                                     how programs will buffer on these stdin, stdout and stderr
+  tail -f log | grep x | sluice inspect - | cat      does grep sit on its output? (kill -USR1 asks while it runs)
 `;
 
-let paint: ChalkInstance | null = null;
+/** The only operand, and stdin in place of a file. */
+export const dataOnStdout = (_: Options, operands: string[]): boolean => operands.length === 1 && operands[0] === '-';
+
+let paint: { out: ChalkInstance | null; err: ChalkInstance | null } = { out: null, err: null };
 
 export function render(record: JsonRecord): { out?: string; err?: string; styled: boolean } | undefined {
-  const text = textOf(record, new Page({ paint, terminal: isatty(1) }));
-  return text === undefined ? undefined : { out: text, styled: true };
-}
-
-function textOf(record: JsonRecord, page: Page): string | undefined {
-  if (record.type === 'file') return filePage(record as unknown as FileFacts, page);
-  if (record.type === 'stream') return streamPage(record as unknown as StreamFacts, page);
+  if (record.type === 'pipe') {
+    const page = new Page({ paint: paint.err, terminal: isatty(2) });
+    return { err: pipePage(record as unknown as PipeReport, page), styled: true };
+  }
+  const page = new Page({ paint: paint.out, terminal: isatty(1) });
+  if (record.type === 'file') return { out: filePage(record as unknown as FileFacts, page), styled: true };
+  if (record.type === 'stream') return { out: streamPage(record as unknown as StreamFacts, page), styled: true };
   return undefined;
 }
 
 export async function run(options: Options, operands: string[], context: Context): Promise<Outcome> {
   if (operands.includes('')) throw new UsageError('an operand is empty');
-  if (!options.json && wantsColor(1, options.color)) {
+  if (operands.length > 1 && operands.includes('-'))
+    throw new UsageError("'-' is the pipe itself, and goes without other operands");
+  const colors = { out: wantsColor(1, options.color), err: wantsColor(2, options.color) };
+  if (!options.json && (colors.out || colors.err)) {
     const { Chalk } = await import('chalk');
-    paint = new Chalk({ level: 1 });
+    const chalk = new Chalk({ level: 1 });
+    paint = { out: colors.out ? chalk : null, err: colors.err ? chalk : null };
   }
+  if (operands[0] === '-') return inspectPipe(context);
   if (operands.length === 0) return inspectStreams(context);
   return inspectFiles({ paths: operands, quick: options.quick ?? false }, context);
 }

@@ -1,8 +1,11 @@
 // `sluice inspect`: what a file, a stream, a pipe or a process is. Nothing it looks at is changed.
 
 import { failure } from '../io/failure.js';
+import { whileUnfinished } from '../io/unfinished.js';
 import { type FileFacts, fileFacts, type Located, locate } from '../probe/file-facts.js';
 import { identityKey, openersOf } from '../probe/openers.js';
+import { PipeMeter } from '../probe/pipe-meter.js';
+import { pipeReport } from '../probe/pipe-report.js';
 import { streamFacts } from '../probe/stream-facts.js';
 import type { Context, Outcome } from './context.js';
 
@@ -49,5 +52,25 @@ export async function inspectFiles({ paths, quick }: InspectFilesOptions, contex
 /** stdin, stdout and stderr, a record each. */
 export function inspectStreams(context: Context): Outcome {
   for (const facts of streamFacts()) context.record({ ...facts });
+  return 'done';
+}
+
+/** stdin to stdout, unchanged; a report at the end, and whenever SIGUSR1 asks for one. */
+export async function inspectPipe(context: Context): Promise<Outcome> {
+  const meter = new PipeMeter({
+    onBytes: () => context.progress({ bytes: meter.statistics.bytes }),
+    debug: (text) => context.debug(text),
+  });
+  const report = () => context.record({ ...pipeReport(meter) });
+  process.on('SIGUSR1', report);
+  // Told to stop: what has been learnt is said before.
+  const finished = whileUnfinished(report);
+  try {
+    await meter.run();
+    report();
+  } finally {
+    finished();
+    process.removeListener('SIGUSR1', report);
+  }
   return 'done';
 }

@@ -100,6 +100,16 @@ export class TextScan {
     return this.#get('high');
   }
 
+  /** Line feeds so far. */
+  get lf(): number {
+    return this.#get('lf');
+  }
+
+  /** Bytes in the longest line that has ended. */
+  get longest(): number {
+    return this.#get('longest');
+  }
+
   counts(): ScanCounts {
     const names: Counter[] = [
       ...(['lf', 'cr', 'crlf', 'nul', 'control', 'high', 'lines', 'current', 'longest', 'longestLine'] as const),

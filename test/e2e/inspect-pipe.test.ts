@@ -1,0 +1,248 @@
+import { execFileSync, spawn } from 'node:child_process';
+import { createHash } from 'node:crypto';
+import { readFileSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { describe, expect, it } from 'vitest';
+import { bin, eventually, outcome, shell, temporary } from '../helpers/sluice.js';
+
+const native = process.env['SLUICE_NATIVE'] !== '0';
+const linux = process.platform === 'linux';
+
+interface Report {
+  type: string;
+  ended: boolean;
+  bytes: number;
+  lines: number;
+  chunks: number;
+  method: string;
+  verdict: { value?: string; certainty?: number; inferred?: boolean; unknown?: string };
+  size: { value?: number } | null;
+  fix: string | null;
+  upstream: { pid?: number; program?: string; unknown?: string };
+  chunkSizes: { from: number; to: number; chunks: number; bytes: number }[];
+}
+
+const has = (program: string): boolean => {
+  try {
+    execFileSync('sh', ['-c', `command -v ${program}`]);
+    return true;
+  } catch {
+    return false;
+  }
+};
+
+/** The report of `source | program | sluice inspect - | consumer`. */
+async function meter(line: string, consumer = 'cat >/dev/null'): Promise<Report> {
+  const ended = await shell(
+    `unset PYTHONUNBUFFERED; ${line} | sluice inspect --json - 2>&3 3>&- | ${consumer} 3>&-`.replace(
+      /^/,
+      'exec 3>&2; ',
+    ),
+  );
+  const report = ended.stderr
+    .split('\n')
+    .filter((each) => each.startsWith('{"type":"pipe"'))
+    .at(-1);
+  expect(report, ended.stderr).toBeDefined();
+  return JSON.parse(report!);
+}
+
+const slow = `for i in 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16 17 18 19 20 21 22 23 24 25 26 27 28 29 30; do echo "line number $i of a log"; sleep 0.03; done`;
+const flood = `seq -f 'line number %.0f of a log' 60000`;
+const python = `python3 -c 'import sys
+for line in sys.stdin: print(line.rstrip())'`;
+const node = `'${process.execPath}' -e 'require("readline").createInterface({input:process.stdin}).on("line",(line)=>console.log(line))'`;
+
+describe.runIf(linux)('the verdict on real programs', () => {
+  const programs: [name: string, command: string, verdict: string, size?: number, fix?: string][] = [
+    ['grep', 'grep line', 'block', 4096, 'grep --line-buffered'],
+    ['grep', 'grep --line-buffered line', 'line'],
+    ['sed', 'sed s/a/b/', 'block', 4096, 'sed -u'],
+    ['sed', 'sed -u s/a/b/', 'line'],
+    ['mawk', "mawk '{print}'", 'block', 4096, 'mawk -W interactive'],
+    ['mawk', "mawk -W interactive '{print}'", 'line'],
+    ['gawk', "gawk '{print}'", 'block', 4096, 'stdbuf -oL gawk'],
+    ['gawk', "gawk '{print; fflush()}'", 'line'],
+    ['perl', 'perl -ne print', 'block', 8192, '$| = 1'],
+    ['perl', "perl -ne 'BEGIN { $| = 1 } print'", 'line'],
+    ['python3', python, 'block', 8192, '-u'],
+    ['python3', python.replace('python3', 'python3 -u'), 'line'],
+    ['node', node, 'line'],
+    ['cut', 'cut -c1-20', 'block', 4096, 'stdbuf -oL cut'],
+    ['cut', 'stdbuf -oL cut -c1-20', 'line'],
+    ['cat', 'cat', 'pass-through'],
+  ];
+  for (const [program, command, verdict, size, fix] of programs) {
+    const label = command.split('\n')[0];
+    (has(program) ? it.concurrent : it.skip)(`${label} on a slow input: ${verdict}`, async () => {
+      const report = await meter(`(${slow}) | ${command}`);
+      expect(report.verdict, JSON.stringify(report)).toMatchObject({ value: verdict, inferred: true });
+      expect(report.fix ?? '').toContain(fix ?? '');
+      expect(report.size?.value).toBe(size);
+    });
+    it.skipIf(!has(program))(`${label} on a fast input: ${verdict}`, async () => {
+      const report = await meter(`${flood} | ${command}`);
+      expect(report.verdict, JSON.stringify(report)).toMatchObject({ value: verdict });
+      expect(report.size?.value).toBe(size);
+    });
+  }
+
+  it('is unknown when nothing came, or too little to tell', async () => {
+    expect((await meter('true')).verdict).toEqual({ unknown: expect.any(String) });
+    expect((await meter('printf x')).verdict).toEqual({ unknown: expect.any(String) });
+  });
+
+  it('names the program that writes, not the shell that waits for it', async () => {
+    const report = await meter(`(${slow}; exit) | bash -c 'grep --line-buffered line; true'`);
+    expect(report.upstream.program).toBe('grep');
+  });
+});
+
+describe('what passes', () => {
+  it.runIf(linux)('passes unchanged, slowly and fast, to a pipe and to a file', async () => {
+    const directory = temporary();
+    const source = join(directory, 'source');
+    const bytes = Buffer.alloc(40_000_000);
+    for (let i = 0; i < bytes.length; i += 4096) bytes.write(`${i} `, i);
+    writeFileSync(source, bytes);
+    const digest = createHash('sha256').update(bytes).digest('hex');
+    const ended = await shell(
+      `cat source | sluice inspect --json - | sha256sum; cat source | sluice inspect --json - > copy; cat source | sluice inspect --json - >> copy; sha256sum < source; cat copy | wc -c; cmp copy <(cat source source) && echo same`,
+      { cwd: directory },
+    );
+    const lines = ended.out.split('\n');
+    expect(lines[0]).toBe(`${digest}  -`);
+    expect(lines[2]).toBe('80000000');
+    expect(lines[3]).toBe('same');
+    const reports = ended.stderr
+      .trim()
+      .split('\n')
+      .map((line) => JSON.parse(line) as Report);
+    for (const report of reports) {
+      expect(report.bytes).toBe(40_000_000);
+      expect(report.chunkSizes.reduce((sum, bin) => sum + bin.bytes, 0)).toBe(40_000_000);
+      expect(report.chunkSizes.reduce((sum, bin) => sum + bin.chunks, 0)).toBe(report.chunks);
+    }
+  });
+
+  it.runIf(linux)('reaches a reader at once, and a reader that is slow gets all of it', async () => {
+    const report = await meter('head -c 3000000 /dev/zero', '(sleep 0.3; cat >/dev/null)');
+    expect(report.bytes).toBe(3_000_000);
+  });
+
+  it('a reader that has gone ends it quietly with 141, though nothing more comes', async () => {
+    const ended = await shell(
+      `(echo one; sleep 0.2; echo two; sleep 0.2; echo three) | (sluice inspect -; echo $? >&2) | head -n 1`,
+    );
+    expect(ended.out).toBe('one\n');
+    expect(ended.stderr.trim()).toBe('141');
+  });
+
+  it.runIf(linux && native)('a reader that has gone is noticed before the next byte comes', async () => {
+    const producer = spawn('sleep', ['60'], { stdio: ['ignore', 'pipe', 'ignore'] });
+    try {
+      const ended = await shell(
+        `tail -f /dev/null --pid ${producer.pid} | (sluice inspect -; echo $? >&2; kill ${producer.pid}) | true`,
+      );
+      expect(ended.stderr.trim()).toBe('141');
+    } finally {
+      producer.kill();
+    }
+  });
+
+  it('a full disk is told', async () => {
+    const ended = await shell('echo x | sluice inspect - > /dev/full');
+    expect(ended.status).toBe(1);
+    expect(ended.stderr).toContain('ENOSPC');
+  });
+
+  it('a file, and nothing, can be stdin too', async () => {
+    const path = join(temporary(), 'file');
+    writeFileSync(path, 'a\nb\n');
+    const ended = await shell(`sluice inspect --json - < "${path}"; sluice inspect --json - < /dev/null`);
+    expect(ended.out).toBe('a\nb\n');
+    expect(
+      ended.stderr
+        .trim()
+        .split('\n')
+        .map((line) => JSON.parse(line)),
+    ).toMatchObject([
+      { bytes: 4, lines: 2, upstream: { unknown: 'stdin is a file' }, ended: true },
+      { bytes: 0, verdict: { unknown: expect.any(String) } },
+    ]);
+  });
+});
+
+describe.runIf(linux)('asked in between', () => {
+  it('SIGUSR1 has it report, and go on; a signal to stop has it report, and die of it', async () => {
+    const child = spawn(process.execPath, [bin, 'inspect', '--json', '-'], { stdio: ['pipe', 'pipe', 'pipe'] });
+    let stderr = '';
+    let stdout = '';
+    child.stdout.on('data', (text) => {
+      stdout += text;
+    });
+    child.stderr.on('data', (text) => {
+      stderr += text;
+    });
+    const ended = outcome(child);
+    child.stdin.write('first\n');
+    await eventually('the first line', () => stdout === 'first\n');
+    child.kill('SIGUSR1');
+    await eventually('a report', () => stderr.includes('\n'));
+    expect(JSON.parse(stderr)).toMatchObject({ type: 'pipe', ended: false, bytes: 6 });
+    child.stdin.write('second\n');
+    await eventually('the second line', () => stdout === 'first\nsecond\n');
+    child.kill('SIGTERM');
+    expect((await ended).signal).toBe('SIGTERM');
+    expect(JSON.parse(stderr.trim().split('\n').at(-1)!)).toMatchObject({ ended: false, bytes: 13, lines: 2 });
+  });
+
+  it('a program that holds its output back is found out before it has written anything', async () => {
+    const child = spawn(
+      'bash',
+      [
+        '-c',
+        `(${slow}; sleep 30) | grep line | { echo METER $BASHPID >&2; exec "${process.execPath}" "${bin}" inspect --json -; }`,
+      ],
+      {
+        stdio: ['ignore', 'pipe', 'pipe'],
+        detached: true,
+      },
+    );
+    let stderr = '';
+    child.stderr.on('data', (text) => {
+      stderr += text;
+    });
+    try {
+      const pid = await eventually('the meter', () => /METER (\d+)/.exec(stderr)?.[1]);
+      // Before a handler stands, the signal would end it.
+      await eventually('its handler', () => {
+        const caught = /SigCgt:\s*(\w+)/.exec(readFileSync(`/proc/${pid}/status`, 'utf8'))![1];
+        return BigInt(`0x${caught}`) & (1n << 9n);
+      });
+      const report = await eventually('a verdict', async () => {
+        process.kill(Number(pid), 'SIGUSR1');
+        await new Promise((resolve) => setTimeout(resolve, 100));
+        const reports = stderr.split('\n').filter((line) => line.startsWith('{') && line.endsWith('}'));
+        return reports.map((line) => JSON.parse(line) as Report).find(({ verdict }) => verdict.value);
+      });
+      expect(report).toMatchObject({
+        bytes: 0,
+        verdict: { value: 'block', inferred: true },
+        fix: 'grep --line-buffered',
+        upstream: { program: 'grep' },
+      });
+    } finally {
+      process.kill(-child.pid!, 'SIGKILL');
+    }
+  });
+});
+
+describe('for a person', () => {
+  it.runIf(linux)('the report goes to stderr with a histogram, and the bytes alone to stdout', async () => {
+    const ended = await shell(`(${slow}) | sluice inspect -`);
+    expect(ended.out.split('\n')).toHaveLength(31);
+    expect(ended.stderr).toMatch(/verdict +line-buffered/);
+    expect(ended.stderr).toContain('█');
+  });
+});
