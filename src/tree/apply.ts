@@ -1,0 +1,407 @@
+// The plan carried out: directories by this thread, as the walk goes; entries in batches, by this thread and, where there
+// are many, by worker threads. What was done is told in the plan's order, whoever did it.
+
+import { fchmodSync } from 'node:fs';
+import type { Loss } from '../io/attributes.js';
+import { isSystemError, SluiceError } from '../io/failure.js';
+import { tempName } from '../io/temp-name.js';
+import { whileUnfinished } from '../io/unfinished.js';
+import type { Action, Node, Step } from './action.js';
+import { copyEntry, copyLarge, type Done, type EntrySettings, type Failed, failedAs, smallFile } from './copy-entry.js';
+import { Crew, type Group, type Result } from './crew.js';
+import { dressOpen, modeOf } from './dress.js';
+import { holding } from './holding.js';
+import { places } from './place.js';
+import { nameOf, parentOf, type Tree } from './tree.js';
+
+export interface ApplyEvents {
+  /** In the plan's order. */
+  done(action: Action, done: Done): void;
+  failed(action: Action | null, error: SluiceError): void;
+  lost(what: Loss): void;
+  /** Bytes and files, with totals once the walk has ended. */
+  progress(state: { bytes: number; files: number; totalBytes?: number; totalFiles?: number; name?: string }): void;
+}
+
+export interface ApplySettings {
+  entry: EntrySettings;
+  jobs: number;
+}
+
+/** Entries and bytes a batch, and batches that the walk may be ahead. */
+const batchEntries = 128;
+const batchBytes = 4 << 20;
+const aheadAtMost = 200;
+/** Batches a worker may have: one at work, others so that it need not wait for us. */
+const inHand = 3;
+/** From this many waiting batches on, or bytes, workers are worth their start. */
+const crewFrom = { batches: 3, bytes: 64 << 20 };
+/** The event loop gets its turn after this many milliseconds. */
+const slice = 10;
+
+interface Item {
+  node: Node;
+  action: Action;
+  /** Known at once where there is nothing to be moved. */
+  result: Result | null;
+}
+
+interface Batch {
+  items: Item[];
+  /** Those that have to be moved, as workers take them. */
+  groups: Group[];
+  nodes: Node[];
+  bytes: number;
+  entries: number;
+  finished: boolean;
+}
+
+const newBatch = (): Batch => ({ items: [], groups: [], nodes: [], bytes: 0, entries: 0, finished: false });
+const nothingMoved: Done = { bytes: 0, method: 'metadata', lost: [] };
+
+export class Application {
+  readonly #steps: Generator<Step, void, boolean | undefined>;
+  readonly #source: Tree;
+  readonly #target: Tree;
+  readonly #settings: ApplySettings;
+  readonly #events: ApplyEvents;
+  readonly #buffer = Buffer.allocUnsafeSlow(smallFile + 1);
+  /** In the plan's order: those that are not told of yet. */
+  readonly #told: Batch[] = [];
+  readonly #queue: Batch[] = [];
+  #open = newBatch();
+  #walked = false;
+  #answer: boolean | undefined;
+  #late: (Step & { do: 'entry' }) | null = null;
+  #crew: Crew | null = null;
+  #inFlight = 0;
+  #wake: (() => void) | null = null;
+  #counts = { bytes: 0, files: 0, totalBytes: 0, totalFiles: 0, large: 0 };
+
+  constructor(
+    steps: Generator<Step, void, boolean | undefined>,
+    source: Tree,
+    target: Tree,
+    settings: ApplySettings,
+    events: ApplyEvents,
+  ) {
+    this.#steps = steps;
+    this.#source = source;
+    this.#target = target;
+    this.#settings = settings;
+    this.#events = events;
+  }
+
+  async run(): Promise<void> {
+    const finished = whileUnfinished(() => this.#crew?.stopNow());
+    const ticking = setInterval(() => this.#progress(), 200);
+    ticking.unref();
+    try {
+      for (;;) {
+        this.#walk();
+        this.#feed();
+        const batch = this.#queue.shift();
+        if (batch) {
+          await this.#inline(batch);
+          await turn();
+        } else if (this.#inFlight > 0) {
+          await new Promise<void>((resolve) => {
+            this.#wake = resolve;
+          });
+        } else if (this.#late) {
+          const step = this.#late;
+          this.#late = null;
+          this.#link(step);
+        } else if (this.#walked) break;
+        else await turn();
+      }
+      this.#progress();
+    } finally {
+      clearInterval(ticking);
+      this.#steps.return();
+      await this.#crew?.end();
+      finished();
+    }
+  }
+
+  /** Walks for a while, as far ahead as it may. */
+  #walk(): void {
+    const end = performance.now() + slice;
+    while (!this.#walked && !this.#late && this.#queue.length < aheadAtMost) {
+      const { done, value } = this.#steps.next(this.#answer);
+      this.#answer = undefined;
+      if (done) {
+        this.#walked = true;
+        break;
+      }
+      if (value.do === 'pause') return;
+      this.#take(value);
+      if (this.#open.items.length >= batchEntries || this.#open.bytes >= batchBytes) this.#cut();
+      if (performance.now() > end) break;
+    }
+    if (this.#walked || this.#late || this.#queue.length === 0) this.#cut();
+  }
+
+  #take(step: Step): void {
+    switch (step.do) {
+      case 'enter':
+        this.#answer = this.#enter(step.node, step.action);
+        return;
+      case 'leave':
+        this.#release(step.node);
+        return;
+      case 'entry':
+        if (step.late) {
+          this.#late = step;
+          return;
+        }
+        this.#add(step.node, step.action);
+        return;
+      default:
+    }
+  }
+
+  #add(node: Node, action: Action): void {
+    const batch = this.#open;
+    if (action.action === 'skip') {
+      batch.items.push({ node, action, result: { ...nothingMoved, skipped: true } });
+      return;
+    }
+    if (node.target) node.touched = true;
+    batch.items.push({ node, action, result: null });
+    let group = batch.groups.at(-1);
+    if (batch.nodes.at(-1) !== node || !group) {
+      group = { directory: node.path, works: [] };
+      batch.groups.push(group);
+      batch.nodes.push(node);
+      node.pending++;
+    }
+    const { source, target } = action;
+    group.works.push({ name: nameOf(action.path), action: action.action, source: source!, target });
+    batch.bytes += action.bytes;
+    batch.entries++;
+    this.#counts.totalBytes += action.bytes;
+    this.#counts.totalFiles++;
+  }
+
+  /** The batch that is being filled is complete. */
+  #cut(): void {
+    if (this.#open.items.length === 0) return;
+    const batch = this.#open;
+    this.#open = newBatch();
+    this.#told.push(batch);
+    if (batch.entries === 0) this.#finish(batch, []);
+    else this.#queue.push(batch);
+  }
+
+  #feed(): void {
+    const { jobs } = this.#settings;
+    if (!this.#crew) {
+      const waiting = this.#queue.reduce((sum, { bytes }) => sum + bytes, 0);
+      const worthIt = this.#queue.length >= crewFrom.batches || (this.#queue.length > 1 && waiting >= crewFrom.bytes);
+      if (jobs < 2 || !worthIt) return;
+      this.#crew = new Crew(jobs - 1, {
+        sourceFd: this.#source.root.fd,
+        targetFd: this.#target.root.fd,
+        sourcePath: this.#source.path,
+        targetPath: this.#target.path,
+        entry: this.#settings.entry,
+      });
+    }
+    for (let member = this.#crew.free(inHand); member !== undefined; member = this.#crew.free(inHand)) {
+      const batch = this.#queue.shift();
+      if (!batch) return;
+      this.#inFlight++;
+      this.#crew.give(member, batch.groups, (results) => {
+        this.#inFlight--;
+        this.#finish(batch, results);
+        if (!this.#walked && this.#queue.length < inHand) this.#walk();
+        this.#feed();
+        this.#wake?.();
+      });
+    }
+  }
+
+  async #inline(batch: Batch): Promise<void> {
+    const results: Result[] = [];
+    let end = performance.now() + slice;
+    for (const { directory, works } of batch.groups) {
+      for (const work of works) {
+        try {
+          const way = { source: this.#source.at(directory), target: this.#target.at(directory) };
+          const { entry } = this.#settings;
+          results.push(
+            copyEntry(way, work, entry, this.#buffer) ??
+              (await holding(way, (held) =>
+                copyLarge(held, work, entry, (count) => {
+                  this.#counts.large += count;
+                }),
+              )),
+          );
+        } catch (error) {
+          results.push({ failed: failedAs(error) });
+        }
+        if (performance.now() > end) {
+          await turn();
+          end = performance.now() + slice;
+        }
+      }
+    }
+    this.#finish(batch, results);
+  }
+
+  /** Results come in the order of the works; what is at the head of the line is told. */
+  #finish(batch: Batch, results: Result[] | Error): void {
+    let next = 0;
+    for (const item of batch.items)
+      item.result ??= results instanceof Error ? { failed: failedAs(results) } : results[next++]!;
+    batch.finished = true;
+    for (const node of batch.nodes) this.#release(node);
+    while (this.#told[0]?.finished) for (const item of this.#told.shift()!.items) this.#tell(item);
+  }
+
+  #tell({ action, result }: Item): void {
+    if ('failed' in result!) {
+      this.#events.failed(action, this.located(result.failed, action.path));
+      return;
+    }
+    for (const what of result!.lost) this.#events.lost(what);
+    if (action.source?.kind !== 'directory') {
+      this.#counts.files++;
+      this.#counts.bytes += result!.bytes;
+    }
+    this.#events.done(action, result!);
+  }
+
+  located({ message, code, syscall, side }: Failed, path: string): SluiceError {
+    return new SluiceError(message, {
+      ...(code !== undefined && { code }),
+      ...(syscall !== undefined && { syscall }),
+      path: (side === 'source' ? this.#source : this.#target).shown(path),
+      state: 'destination left as it was',
+    });
+  }
+
+  #progress(): void {
+    const { bytes, files, totalBytes, totalFiles, large } = this.#counts;
+    // Large files count while they are on their way; told of, they are in `bytes`.
+    const moved = Math.max(bytes, large + (this.#crew?.moved ?? 0));
+    this.#events.progress({ bytes: moved, files, ...(this.#walked && { totalBytes, totalFiles }) });
+  }
+
+  /** Make a directory, or see that we can work in it. */
+  #enter(node: Node, action: Action | null): boolean {
+    const { keep } = this.#settings.entry;
+    try {
+      if (action && !node.target) {
+        const at = node.path === '' ? null : this.#target.at(parentOf(node.path));
+        const name = nameOf(node.path);
+        if (at && action.target) places().unlink(at, name);
+        // Closed to others while it is to be dressed; else as it will be, but that we may write in it.
+        const mode = keep.mode || keep.owner || keep.xattrs ? 0o700 : modeOf(node.source, null, keep) | 0o700;
+        if (at) places().makeDirectory(at, name, mode);
+      } else if (node.target) this.#openUp(node);
+      if (action) this.#open.items.push({ node, action, result: nothingMoved });
+      return true;
+    } catch (error) {
+      this.#events.failed(action, this.located(failedAs(error), node.path));
+      node.touched = false;
+      return false;
+    }
+  }
+
+  /** A directory of ours that keeps us out is opened for the time of the work. */
+  #openUp(node: Node): void {
+    const { keep } = this.#settings.entry;
+    const { mode, uid } = node.target!;
+    if (keep.uid === 0 || uid !== keep.uid || (mode & 0o700) === 0o700) return;
+    if (node.path === '') fchmodSync(this.#target.root.fd, mode | 0o700);
+    else places().changeMode(this.#target.at(parentOf(node.path)), nameOf(node.path), mode | 0o700);
+    node.opened = true;
+  }
+
+  /** Something in this directory has ended; with the last of it the directory gets its own attributes. */
+  #release(node: Node): void {
+    for (let each: Node | null = node; each; each = each.parent) {
+      if (--each.pending > 0) return;
+      this.dressDirectory(each);
+    }
+  }
+
+  dressDirectory(node: Node): void {
+    const { keep } = this.#settings.entry;
+    if (!node.touched && !node.opened) return;
+    try {
+      const fd = this.#target.at(node.path).fd;
+      if (keep.mode || keep.owner || keep.times || keep.xattrs) {
+        const from = keep.xattrs ? this.#source.at(node.path).fd : null;
+        for (const what of dressOpen(this.#target.at(node.path).fd, node.source, node.target, from, keep))
+          this.#events.lost(what);
+      } else {
+        const mode = modeOf(node.source, node.target, keep);
+        if (node.opened || (!node.target && (mode & 0o700) !== 0o700)) fchmodSync(fd, mode);
+      }
+    } catch (error) {
+      this.#events.failed(null, this.located(failedAs(error), node.path));
+    }
+  }
+
+  /** A further name of a file that is in place by now. */
+  #link({ node, action }: Step & { do: 'entry' }): void {
+    const name = nameOf(action.path);
+    try {
+      this.#events.done(action, linkEntry(this.#target, action.to!, action.path));
+      if (node.target) node.touched = true;
+    } catch (error) {
+      if (isSystemError(error, 'EPERM', 'EMLINK', 'ENOTSUP', 'EOPNOTSUPP')) this.#copyInstead(node, action, name);
+      else this.#events.failed(action, this.located(failedAs(error), action.path));
+    }
+    this.#release(node);
+  }
+
+  /** A filesystem without hard links, or too many of them: a copy, and a loss. */
+  #copyInstead(node: Node, action: Action, name: string): void {
+    this.#events.lost('hard link');
+    node.pending++;
+    const batch = newBatch();
+    batch.items.push({ node, action, result: null });
+    const { source, target } = action;
+    batch.groups.push({ directory: node.path, works: [{ name, action: 'create', source: source!, target }] });
+    batch.nodes.push(node);
+    batch.entries = 1;
+    this.#told.push(batch);
+    this.#queue.push(batch);
+  }
+}
+
+/** Make `path` a hard link to `to`, replacing what is there in one step. */
+function linkEntry(tree: Tree, to: string, path: string): Done {
+  const name = nameOf(path);
+  const done: Done = { bytes: 0, method: 'link', lost: [] };
+  const from = tree.at(parentOf(to));
+  return tryLink(name) ? done : replace();
+
+  function tryLink(as: string): boolean {
+    try {
+      places().link(from, nameOf(to), tree.at(parentOf(path)), as);
+      return true;
+    } catch (error) {
+      if (isSystemError(error, 'EEXIST')) return false;
+      throw error;
+    }
+  }
+
+  function replace(): Done {
+    const temp = tempName(name);
+    places().link(from, nameOf(to), tree.at(parentOf(path)), temp);
+    try {
+      places().rename(tree.at(parentOf(path)), temp, tree.at(parentOf(path)), name);
+    } finally {
+      // Two names of one file already: rename does nothing then.
+      if (places().stat(tree.at(parentOf(path)), temp)) places().unlink(tree.at(parentOf(path)), temp);
+    }
+    return done;
+  }
+}
+
+const turn = (): Promise<void> => new Promise((resolve) => setImmediate(resolve));

@@ -1,0 +1,61 @@
+// A worker thread's side of `crew.ts`: batches come, results go. One batch at a time, in order.
+
+import { parentPort, workerData } from 'node:worker_threads';
+import { type CrewSettings, firstBusyWord, type Group, type Result, stopWord } from './crew.js';
+import { copyEntry, copyLarge, failedAs, smallFile } from './copy-entry.js';
+import { holding } from './holding.js';
+import { Tree } from './tree.js';
+
+const { sourceFd, targetFd, sourcePath, targetPath, entry, shared, moved, index } = workerData as CrewSettings;
+const words = new Int32Array(shared);
+const source = new Tree(sourcePath, entry.follow, { fd: sourceFd, path: sourcePath });
+const target = new Tree(targetPath, false, { fd: targetFd, path: targetPath });
+const buffer = Buffer.allocUnsafeSlow(smallFile + 1);
+
+class Stopped extends Error {}
+
+function stopIfAsked(): void {
+  if (Atomics.load(words, stopWord) !== 0) throw new Stopped();
+}
+
+const total = new BigInt64Array(moved);
+function onBytes(count: number): void {
+  stopIfAsked();
+  Atomics.add(total, 0, BigInt(count));
+}
+
+async function run(groups: Group[]): Promise<Result[]> {
+  const results: Result[] = [];
+  for (const { directory, works } of groups) {
+    for (const work of works) {
+      stopIfAsked();
+      try {
+        const way = { source: source.at(directory), target: target.at(directory) };
+        results.push(
+          copyEntry(way, work, entry, buffer) ??
+            (await holding(way, (held) => copyLarge(held, work, entry, onBytes))),
+        );
+      } catch (error) {
+        if (error instanceof Stopped) throw error;
+        results.push({ failed: failedAs(error) });
+      }
+    }
+  }
+  return results;
+}
+
+let queue = Promise.resolve();
+parentPort!.on('message', (groups: Group[]) => {
+  queue = queue.then(async () => {
+    Atomics.store(words, firstBusyWord + index, 1);
+    try {
+      stopIfAsked();
+      parentPort!.postMessage(await run(groups));
+    } catch (error) {
+      if (!(error instanceof Stopped)) throw error;
+    } finally {
+      Atomics.store(words, firstBusyWord + index, 0);
+      Atomics.notify(words, firstBusyWord + index);
+    }
+  });
+});

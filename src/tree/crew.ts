@@ -1,0 +1,98 @@
+// Worker threads that put entries in place, a batch at a time. They share the process's descriptors, so that the roots are
+// opened once; told to stop, they clean up behind themselves before they say so.
+
+import { Worker } from 'node:worker_threads';
+import type { Done, EntrySettings, Failed, Work } from './copy-entry.js';
+
+/** Entries of directories, in order: what one message carries. */
+export interface Group {
+  /** The directory's relative path. */
+  directory: string;
+  works: Work[];
+}
+
+/** What became of each entry of a batch, in order. */
+export type Result = Done | { failed: Failed };
+
+export interface CrewSettings {
+  sourceFd: number;
+  targetFd: number;
+  sourcePath: string;
+  targetPath: string;
+  entry: EntrySettings;
+  /** 32-bit words: stop, and one a worker: is it busy? */
+  shared: SharedArrayBuffer;
+  /** One 64-bit word: bytes of large files moved so far, by all workers. */
+  moved: SharedArrayBuffer;
+  index: number;
+}
+
+/** Words of the shared memory. */
+export const stopWord = 0;
+export const firstBusyWord = 1;
+
+/** How long a stopping process waits for its workers to clean up (milliseconds). */
+const patience = 5000;
+
+export class Crew {
+  readonly size: number;
+  readonly #workers: { worker: Worker; inFlight: ((results: Result[] | Error) => void)[] }[] = [];
+  readonly #shared: Int32Array;
+  readonly #moved = new SharedArrayBuffer(8);
+
+  constructor(size: number, settings: Omit<CrewSettings, 'shared' | 'moved' | 'index'>) {
+    this.size = size;
+    const shared = new SharedArrayBuffer(4 * (firstBusyWord + size));
+    this.#shared = new Int32Array(shared);
+    for (let index = 0; index < size; index++) {
+      // Beside the bundle that this is part of, or one level up from its shared chunks.
+      const here = new URL(import.meta.url);
+      const file = new URL(here.pathname.includes('/chunks/') ? '../copy-worker.js' : './copy-worker.js', here);
+      const workerData: CrewSettings = { ...settings, shared, moved: this.#moved, index };
+      const worker = new Worker(file, { workerData, stdout: false, stderr: false });
+      const member = { worker, inFlight: [] as ((results: Result[] | Error) => void)[] };
+      worker.on('message', (results: Result[]) => member.inFlight.shift()?.(results));
+      worker.on('error', (error) => {
+        for (const done of member.inFlight.splice(0)) done(error as Error);
+      });
+      this.#workers.push(member);
+    }
+  }
+
+  /** The member with the least to do, if one has fewer than `most` batches. */
+  free(most: number): number | undefined {
+    let best: number | undefined;
+    let least = most;
+    for (const [i, { inFlight }] of this.#workers.entries()) {
+      if (inFlight.length >= least) continue;
+      least = inFlight.length;
+      best = i;
+    }
+    return best;
+  }
+
+  give(index: number, groups: Group[], done: (results: Result[] | Error) => void): void {
+    const member = this.#workers[index]!;
+    member.inFlight.push(done);
+    member.worker.postMessage(groups);
+  }
+
+  /** For a process that dies of a signal: returns when each has removed its temp file, or is too slow. */
+  stopNow(): void {
+    Atomics.store(this.#shared, stopWord, 1);
+    const end = Date.now() + patience;
+    for (let index = 0; index < this.size; index++) {
+      while (Atomics.load(this.#shared, firstBusyWord + index) === 1 && Date.now() < end)
+        Atomics.wait(this.#shared, firstBusyWord + index, 1, end - Date.now());
+    }
+  }
+
+  /** Bytes of large files that are on their way, or there. */
+  get moved(): number {
+    return Number(Atomics.load(new BigInt64Array(this.#moved), 0));
+  }
+
+  async end(): Promise<void> {
+    await Promise.all(this.#workers.map(({ worker }) => worker.terminate()));
+  }
+}
