@@ -1,9 +1,11 @@
 // `sluice copy` on the command line.
 
+import { availableParallelism } from 'node:os';
 import { Command, Option } from 'commander';
 import type { Context, JsonRecord, Outcome } from '../commands/context.js';
 import { type CopyOptions, copy, type Preserved } from '../commands/copy.js';
 import type { When } from '../io/content.js';
+import type { GlobRule } from '../tree/rules.js';
 import {
   addCompressionOptions,
   addTextOptions,
@@ -11,8 +13,9 @@ import {
   conversionOf,
   type TextOptions,
 } from './conversion.js';
+import { addFilterOptions } from './filters.js';
 import type { GlobalOptions } from './globals.js';
-import { parsePositiveSize } from './quantities.js';
+import { parseCount, parsePositiveSize } from './quantities.js';
 import { UsageError } from './usage-error.js';
 
 const whens = ['auto', 'always', 'never'];
@@ -32,8 +35,13 @@ const digests = [
 interface Options extends GlobalOptions, TextOptions, CompressionOptions {
   targetDirectory?: string;
   targetDirectoryNot?: boolean;
-  dereference?: boolean;
-  noDereference?: boolean;
+  recursive?: boolean;
+  archive?: boolean;
+  links?: CopyOptions['followLinks'];
+  oneFileSystem?: boolean;
+  rules: GlobRule[];
+  gitignore?: boolean;
+  jobs?: number;
   p?: boolean;
   preserve?: string;
   noClobber?: boolean;
@@ -75,16 +83,28 @@ export function define(): Command {
         .default(false)
         .preset(true),
     )
-    .addOption(flag('-L, --dereference', 'copy what symlinks lead to (the default)'))
-    .addOption(flag('-P, --no-dereference', 'copy symlinks as symlinks', 'noDereference').default(false).preset(true))
+    .addOption(flag('-r, --recursive', 'copy directories with all that is in them'))
+    .addOption(
+      flag('-L, --dereference', 'copy what symlinks lead to (the default without -r)', 'links').preset('always'),
+    )
+    .addOption(
+      flag('-P, --no-dereference', 'copy symlinks as symlinks (the default with -r)', 'links')
+        .default(undefined)
+        .preset('never'),
+    )
+    .addOption(flag('-H', 'follow symlinks that are operands, and no others', 'links').preset('operands'))
     .addOption(flag('-n, --no-clobber', 'keep what exists, without a race', 'noClobber').default(false).preset(true))
     .addOption(flag('-u, --update', 'replace only what is older than its source'))
     .addOption(flag('--backup [suffix]', 'keep the replaced file under its name with a suffix (~)').preset('~'))
     .addOption(flag('--in-place', 'write into the existing file instead of replacing it'))
-    .addOption(flag('--dry-run', 'say what would be done, and do nothing'))
+    .addOption(flag('--dry-run', 'say what would be done, and do nothing'));
+  addFilterOptions(command);
+  return command
+    .addOption(flag('-j, --jobs <n>', 'threads at work on a tree (the number of CPUs)').argParser(parseCount(1)))
     .optionsGroup('What is kept:')
+    .addOption(flag('-a, --archive', 'same as -r -P --preserve=all, and devices as root'))
     .addOption(flag('-p', 'same as --preserve=mode,ownership,timestamps'))
-    .addOption(flag('--preserve <list>', 'keep these: mode, ownership, timestamps, xattr (ACLs too), all'))
+    .addOption(flag('--preserve <list>', 'keep these: mode, ownership, timestamps, links, xattr (ACLs too), all'))
     .addOption(flag('--strict', 'fail if something could not be kept'))
     .addOption(flag('--allow-changed', 'only warn of a source that changes or vanishes while it is copied'))
     .optionsGroup('Certainty:')
@@ -169,7 +189,12 @@ function settle(options: Options, operands: string[]): Omit<CopyOptions, 'conver
     sources,
     destination,
     directory: targetDirectory !== undefined ? 'must' : options.targetDirectoryNot ? 'never' : 'may',
-    followLinks: !options.noDereference,
+    recursive: options.recursive || options.archive || false,
+    followLinks: options.links ?? (options.recursive || options.archive ? 'never' : 'always'),
+    devices: options.archive ?? false,
+    oneFileSystem: options.oneFileSystem ?? false,
+    filter: { rules: options.rules, gitignore: options.gitignore ?? false },
+    jobs: options.jobs ?? availableParallelism(),
     preserve: preserved(options),
     noClobber: options.noClobber ?? false,
     update: options.update ?? false,
@@ -203,10 +228,10 @@ async function checkDigest(name: string): Promise<void> {
 }
 
 const usual: Preserved[] = ['mode', 'ownership', 'timestamps'];
-const attributes: Preserved[] = [...usual, 'xattr'];
+const attributes: Preserved[] = [...usual, 'links', 'xattr'];
 
-function preserved({ p, preserve }: Options): Set<Preserved> {
-  const kept = new Set<Preserved>(p ? usual : []);
+function preserved({ p, archive, preserve }: Options): Set<Preserved> {
+  const kept = new Set<Preserved>(archive ? attributes : p ? usual : []);
   for (const name of preserve?.split(',') ?? []) {
     if (name === 'all') for (const each of attributes) kept.add(each);
     else if (attributes.includes(name as Preserved)) kept.add(name as Preserved);

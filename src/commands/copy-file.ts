@@ -34,7 +34,7 @@ const untouched = 'destination left as it was';
 
 /** Replace the destination as a whole, or with `--in-place` its content. */
 export async function copyFile(job: Job, run: Run): Promise<void> {
-  const path = resolveDestination(job.destination);
+  const path = job.shown ? job.destination : resolveDestination(job.destination);
   if (skips(job, path, run)) return;
   for (let attempt = 1; ; attempt++) {
     let moved = 0;
@@ -84,7 +84,7 @@ function resolveDestination(destination: string): string {
 
 function skips(job: Job, path: string, run: Run): boolean {
   const { noClobber, update } = run.options;
-  const there = statSync(fsPath(path), { bigint: true, throwIfNoEntry: false });
+  const there = (job.shown ? lstatSync : statSync)(fsPath(path), { bigint: true, throwIfNoEntry: false });
   if (!there) return false;
   if (there.isDirectory()) {
     const details = { code: 'EISDIR', path, state: untouched };
@@ -96,7 +96,8 @@ function skips(job: Job, path: string, run: Run): boolean {
   return reason !== undefined;
 }
 
-function skip({ source, destination }: Job, reason: string, { context, totals }: Run): void {
+function skip(job: Job, reason: string, { context, totals }: Run): void {
+  const { source, destination } = job.shown ?? job;
   totals.skipped++;
   context.record({ type: 'skipped', source, destination, reason });
 }
@@ -321,7 +322,7 @@ function countLosses(lost: Loss[], totals: Totals): void {
 }
 
 function finished(job: Job, { bytes, method }: ContentResult, sum: string | undefined, run: Run): void {
-  const { source, destination } = job;
+  const { source, destination } = job.shown ?? job;
   const { checksum } = run.options;
   run.totals.files++;
   run.totals.bytes += bytes;

@@ -9,6 +9,7 @@ import type { When } from '../io/content.js';
 import type { Conversion } from '../io/conversion.js';
 import { failure, isSystemError, SluiceError } from '../io/failure.js';
 import { fsPath } from '../io/path.js';
+import type { GlobRule } from '../tree/rules.js';
 import type { Context, Outcome } from './context.js';
 import { copyFile, copyLink, copyStream } from './copy-file.js';
 
@@ -17,8 +18,15 @@ export interface CopyOptions {
   destination: string;
   /** The destination is a directory to copy into (`-t`), or never one (`-T`). */
   directory: 'must' | 'may' | 'never';
-  /** Copy a symlink itself instead of what it leads to. */
-  followLinks: boolean;
+  /** Directories too, with all that is in them. */
+  recursive: boolean;
+  /** Symlinks stand for what they lead to: all of them, those named as operands, or none. */
+  followLinks: 'always' | 'operands' | 'never';
+  /** Devices are remade, as root. */
+  devices: boolean;
+  oneFileSystem: boolean;
+  filter: { rules: GlobRule[]; gitignore: boolean };
+  jobs: number;
   preserve: ReadonlySet<Preserved>;
   noClobber: boolean;
   update: boolean;
@@ -40,7 +48,7 @@ export interface CopyOptions {
   dryRun: boolean;
 }
 
-export type Preserved = 'mode' | 'ownership' | 'timestamps' | 'xattr';
+export type Preserved = 'mode' | 'ownership' | 'timestamps' | 'links' | 'xattr';
 
 /** What one run did, for the summary. */
 export interface Totals {
@@ -60,6 +68,8 @@ export interface Job {
   destination: string;
   /** What the source is, links followed or not as asked; null = stdin. */
   stat: BigIntStats | null;
+  /** What the user calls the two, where they are reached by other paths: below the operands of a tree. */
+  shown?: { source: string; destination: string };
 }
 
 /** What one run carries along. */
@@ -109,6 +119,10 @@ export async function copy(options: CopyOptions, context: Context): Promise<Outc
 async function one(job: Job, run: Run): Promise<void> {
   const { options, context, totals } = run;
   const { source, destination, stat } = job;
+  if (stat?.isDirectory()) {
+    await (await import('./copy-tree.js')).copyTree(job, run);
+    return;
+  }
   if (options.dryRun) {
     const bytes = stat?.isFile() ? Number(stat.size) : undefined;
     const action = existing(destination) ? (options.noClobber ? 'skip' : 'update') : 'create';
@@ -136,7 +150,7 @@ function plan(options: CopyOptions, context: Context, totals: Totals): Job[] {
           state: 'nothing was made',
         });
       const target = into ? join(destination, basename(source)) : destination;
-      const job = { source, destination: target, stat: statSource(source, options.followLinks) };
+      const job = { source, destination: target, stat: statSource(source, options.followLinks !== 'never') };
       refuse(job, options);
       if (taken.has(target))
         throw new SluiceError(`will not overwrite what was just copied to ${target}`, {
@@ -171,6 +185,7 @@ function statSource(source: string, follow: boolean): BigIntStats | null {
 /** Refusals that cost nothing to find, before anything is made. */
 function refuse({ source, destination, stat }: Job, options: CopyOptions): void {
   const state = 'nothing was copied from it';
+  if (stat?.isDirectory() && options.recursive) return;
   if (stat?.isDirectory())
     throw new SluiceError('is a directory; copying it takes -r', { code: 'EISDIR', path: source, state });
   if (stat?.isSocket()) throw new SluiceError('is a socket, which has no content to copy', { path: source, state });

@@ -26,7 +26,7 @@ export interface Attributes {
 }
 
 /** What could not be kept, by kind: counted and told at the end. */
-export type Loss = 'owner' | 'mode' | 'timestamps' | 'xattr' | 'unread xattr set' | 'hard link';
+export type Loss = 'owner' | 'mode' | 'timestamps' | 'xattr' | 'unread xattr set' | 'hard link' | 'device';
 
 const setIdBits = 0o6000;
 

@@ -6,10 +6,20 @@ import type { Loss } from '../io/attributes.js';
 import { isSystemError, SluiceError } from '../io/failure.js';
 import { tempName } from '../io/temp-name.js';
 import { whileUnfinished } from '../io/unfinished.js';
+import { readExtended } from '../io/xattrs.js';
 import type { Action, Node, Step } from './action.js';
-import { copyEntry, copyLarge, type Done, type EntrySettings, type Failed, failedAs, smallFile } from './copy-entry.js';
+import {
+  copyEntry,
+  copyLarge,
+  type Done,
+  type EntrySettings,
+  type Failed,
+  failedAs,
+  smallFile,
+  type Way,
+} from './copy-entry.js';
 import { Crew, type Group, type Result } from './crew.js';
-import { dressOpen, modeOf } from './dress.js';
+import { dressOpen, modeOf, takeAwayXattrs } from './dress.js';
 import { holding } from './holding.js';
 import { places } from './place.js';
 import { nameOf, parentOf, type Tree } from './tree.js';
@@ -26,6 +36,8 @@ export interface ApplyEvents {
 export interface ApplySettings {
   entry: EntrySettings;
   jobs: number;
+  /** Takes the place of the engine's own way of copying a file, one at a time: for what is asked of it besides. */
+  single?: ((way: Way, action: Action) => Promise<Done>) | undefined;
 }
 
 /** Entries and bytes a batch, and batches that the walk may be ahead. */
@@ -199,7 +211,7 @@ export class Application {
     if (!this.#crew) {
       const waiting = this.#queue.reduce((sum, { bytes }) => sum + bytes, 0);
       const worthIt = this.#queue.length >= crewFrom.batches || (this.#queue.length > 1 && waiting >= crewFrom.bytes);
-      if (jobs < 2 || !worthIt) return;
+      if (jobs < 2 || !worthIt || this.#settings.single) return;
       this.#crew = new Crew(jobs - 1, {
         sourceFd: this.#source.root.fd,
         targetFd: this.#target.root.fd,
@@ -223,6 +235,8 @@ export class Application {
   }
 
   async #inline(batch: Batch): Promise<void> {
+    const { single } = this.#settings;
+    const actions = single && batch.items.filter(({ result }) => !result).map(({ action }) => action);
     const results: Result[] = [];
     let end = performance.now() + slice;
     for (const { directory, works } of batch.groups) {
@@ -230,6 +244,11 @@ export class Application {
         try {
           const way = { source: this.#source.at(directory), target: this.#target.at(directory) };
           const { entry } = this.#settings;
+          const action = actions?.[results.length];
+          if (single && action?.source?.kind === 'file' && action.action !== 'metadata') {
+            results.push(await holding(way, (held) => single(held, action)));
+            continue;
+          }
           results.push(
             copyEntry(way, work, entry, this.#buffer) ??
               (await holding(way, (held) =>
@@ -273,12 +292,13 @@ export class Application {
     this.#events.done(action, result!);
   }
 
-  located({ message, code, syscall, side }: Failed, path: string): SluiceError {
+  /** With the names that the user knows. */
+  located({ message, code, syscall, side, state }: Failed, path: string): SluiceError {
     return new SluiceError(message, {
       ...(code !== undefined && { code }),
       ...(syscall !== undefined && { syscall }),
       path: (side === 'source' ? this.#source : this.#target).shown(path),
-      state: 'destination left as it was',
+      state: state ?? 'destination left as it was',
     });
   }
 
@@ -334,9 +354,9 @@ export class Application {
     try {
       const fd = this.#target.at(node.path).fd;
       if (keep.mode || keep.owner || keep.times || keep.xattrs) {
-        const from = keep.xattrs ? this.#source.at(node.path).fd : null;
-        for (const what of dressOpen(this.#target.at(node.path).fd, node.source, node.target, from, keep))
-          this.#events.lost(what);
+        const from = { source: this.#source.at(node.path).fd, replaced: null };
+        for (const what of dressOpen(fd, node.source, node.target, from, keep)) this.#events.lost(what);
+        if (keep.xattrs && node.target) takeAwayXattrs(fd, readExtended(from.source)?.xattrs ?? new Map());
       } else {
         const mode = modeOf(node.source, node.target, keep);
         if (node.opened || (!node.target && (mode & 0o700) !== 0o700)) fchmodSync(fd, mode);
@@ -378,8 +398,13 @@ export class Application {
 function linkEntry(tree: Tree, to: string, path: string): Done {
   const name = nameOf(path);
   const done: Done = { bytes: 0, method: 'link', lost: [] };
-  const from = tree.at(parentOf(to));
-  return tryLink(name) ? done : replace();
+  // Held by itself: the tree may close it when it opens the other directory.
+  const from = places().openPlace(tree.at(parentOf(to)), '.', false);
+  try {
+    return tryLink(name) ? done : replace();
+  } finally {
+    places().close(from);
+  }
 
   function tryLink(as: string): boolean {
     try {

@@ -2,9 +2,9 @@
 
 import { closeSync, constants, readSync } from 'node:fs';
 import type { Verb } from './action.js';
+import { sameXattrs } from './dress.js';
 import { type Facts, mtimeNs } from './facts.js';
 import { type Place, places } from './place.js';
-import { sameXattrs } from './xattrs.js';
 
 export interface CompareSettings {
   /** Compare content instead of size and time. */
@@ -52,7 +52,7 @@ export function difference(
   if (settings.owners && (source.uid !== target.uid || source.gid !== target.gid))
     return { action: 'metadata', reason: 'owner' };
   if (!sameTime) return { action: 'metadata', reason: 'mtime' };
-  if (settings.xattrs && !sameXattrs(at.source, at.name, at.target, at.name))
+  if (settings.xattrs && !sameXattrs(places().pathOf(at.source, at.name), places().pathOf(at.target, at.name)))
     return { action: 'metadata', reason: 'xattrs' };
   return null;
 }

@@ -3,7 +3,7 @@
 
 import { closeSync, constants, readSync, writeSync } from 'node:fs';
 import type { Loss } from '../io/attributes.js';
-import { copyContent, type Method, SourceChanged, type When } from '../io/content.js';
+import { copyContent, type Method, type When } from '../io/content.js';
 import { failure, isSystemError, SluiceError } from '../io/failure.js';
 import { FileIO } from '../io/file-io.js';
 import { tempName } from '../io/temp-name.js';
@@ -54,12 +54,14 @@ export interface Failed {
   code: string | undefined;
   syscall: string | undefined;
   side: 'source' | 'destination';
+  state: string | undefined;
 }
 
 export function failedAs(error: unknown): Failed {
-  const { message, code, syscall } = failure(error);
-  const ofSource = (error as { ofSource?: boolean }).ofSource === true || syscall === 'read' || code === 'ERR_CHANGED';
-  return { message, code, syscall, side: ofSource ? 'source' : 'destination' };
+  const { message, code, syscall, state } = failure(error);
+  const ofSource =
+    (error as { ofSource?: boolean }).ofSource === true || syscall === 'read' || (code?.endsWith('CHANGED') ?? false);
+  return { message, code, syscall, side: ofSource ? 'source' : 'destination', state };
 }
 
 /** Where an entry comes from and goes to. */
@@ -75,15 +77,18 @@ const { O_RDONLY, O_WRONLY, O_RDWR, O_CREAT, O_EXCL, O_NONBLOCK, O_NOCTTY } = co
  * file left.
  */
 export function copyEntry(way: Way, work: Work, settings: EntrySettings, buffer: Buffer): Done | null {
-  const { name, source } = work;
+  const { source } = work;
   if (work.action === 'metadata') return setMetadata(way, work, settings);
   switch (source.kind) {
     case 'file':
-      return source.size < smallFile && !hasHoles(source) && settings.sparse !== 'always' && settings.reflink !== 'always'
+      return source.size < smallFile &&
+        !hasHoles(source) &&
+        settings.sparse !== 'always' &&
+        settings.reflink !== 'always'
         ? copySmall(way, work, settings, buffer)
         : null;
     case 'symlink': {
-      const to = places().readLink(way.source, name);
+      const to = places().readLink(way.source, work.name);
       return makeNamed(way, work, settings, 'symlink', (temp) => places().symlink(to, way.target, temp));
     }
     case 'fifo':
@@ -110,7 +115,7 @@ function openSource({ source }: Way, name: string, { follow }: EntrySettings): n
   }
 }
 
-function mustBeFile(facts: Facts, name: string): void {
+function mustBeFile(facts: Facts): void {
   if (facts.kind !== 'file')
     throw new SluiceError(`was a file, and now is ${describe[facts.kind]}`, { code: 'ERR_CHANGED' });
 }
@@ -123,7 +128,7 @@ function copySmall(way: Way, work: Work, settings: EntrySettings, buffer: Buffer
   let to = -1;
   try {
     const before = places().statOpen(from);
-    mustBeFile(before, name);
+    mustBeFile(before);
     if (before.size >= buffer.length || hasHoles(before)) return null;
     // One byte more than it should have: the answer shows the end of the file too.
     const size = readSync(from, buffer, 0, before.size + 1, null);
@@ -151,10 +156,17 @@ const sameVersion = (a: Facts, b: Facts): boolean =>
   a.size === b.size && a.seconds === b.seconds && a.nanoseconds === b.nanoseconds;
 
 /** A new file gets the source's attributes where they are kept; one that replaces another, those of the other. */
-function dress(fd: number, from: number, source: Facts, way: Way, { name, target }: Work, { keep }: EntrySettings): Loss[] {
+function dress(
+  fd: number,
+  from: number,
+  source: Facts,
+  way: Way,
+  { name, target }: Work,
+  { keep }: EntrySettings,
+): Loss[] {
   const existing = target?.kind === 'file' ? target : null;
-  const xattrs = keep.xattrs ? from : existing ? places().pathOf(way.target, name) : null;
-  return dressOpen(fd, source, existing, xattrs, keep);
+  const replaced = existing && !(keep.mode && keep.xattrs) ? places().pathOf(way.target, name) : null;
+  return dressOpen(fd, source, existing, { source: from, replaced }, keep);
 }
 
 /** The rename, which is the commit; or, without clobbering, a link, which fails where the name is taken. */
@@ -194,8 +206,7 @@ function makeNamed(
   const temp = tempName(name);
   try {
     make(temp);
-    const from = settings.keep.xattrs ? places().pathOf(way.source, name) : null;
-    const lost = dressNamed(way.target, temp, source, from, settings.keep);
+    const lost = dressNamed(way.target, temp, source, places().pathOf(way.source, name), settings.keep);
     return place(way, temp, name, { bytes: 0, method, lost }, settings);
   } catch (error) {
     remove(way.target, temp);
@@ -205,9 +216,12 @@ function makeNamed(
 
 /** Content and kind are the same: attributes alone, in place. */
 function setMetadata(way: Way, { name, source }: Work, { keep }: EntrySettings): Done {
-  const from = keep.xattrs ? places().pathOf(way.source, name) : null;
-  return { bytes: 0, method: 'metadata', lost: dressNamed(way.target, name, source, from, keep) };
+  const lost = dressNamed(way.target, name, source, places().pathOf(way.source, name), keep);
+  return { bytes: 0, method: 'metadata', lost };
 }
+
+/** The source may have been no one thing while it was copied: once more is worth a try. */
+class SourceChanged extends Error {}
 
 /** A file of any size and kind of content, in slices; `onBytes` may throw to stop. */
 export async function copyLarge(
@@ -216,43 +230,52 @@ export async function copyLarge(
   settings: EntrySettings,
   onBytes: (count: number) => void,
 ): Promise<Done> {
-  const { name } = work;
-  let warning: string | undefined;
   for (let attempt = 1; ; attempt++) {
-    const from = openSource(way, name, settings);
-    const source = new FileIO(from, 'r');
+    const source = new FileIO(openSource(way, work.name, settings), 'r');
     try {
-      const before = places().statOpen(from);
-      mustBeFile(before, name);
-      return { ...(await copyOnce(from, source, before)), ...(warning !== undefined && { warning }) };
+      return await copyOnce(way, work, settings, source, attempt === 1, onBytes);
     } catch (error) {
       if (!(error instanceof SourceChanged)) throw error;
-      if (attempt === 2) throw new SluiceError(error.message.replace('source ', ''), { code: 'ERR_CHANGED' });
+      if (attempt === 2) throw new SluiceError(error.message, { code: 'ERR_SOURCE_CHANGED' });
     } finally {
       source.close();
     }
   }
+}
 
-  async function copyOnce(from: number, source: FileIO, before: Facts): Promise<Done> {
-    const temp = tempName(name);
-    let sink: FileIO | undefined;
-    const finished = whileUnfinished(() => remove(way.target, temp));
-    try {
-      sink = new FileIO(places().open(way.target, temp, O_RDWR | O_CREAT | O_EXCL, 0o600), 'r+');
-      const { sparse, reflink } = settings;
-      const { bytes, method, grew } = await copyContent(source, sink, { sparse, reflink, onBytes });
-      const written = places().statOpen(sink.fileno()).size;
-      if (written !== bytes) throw new SluiceError(`only ${written} of ${bytes} bytes were written`);
-      if (grew) warning = `grew while it was copied; the ${bytes} bytes it had at first were copied`;
-      const lost = dress(sink.fileno(), from, before, way, work, settings);
-      sink.close();
-      return place(way, temp, name, { bytes, method, lost }, settings);
-    } catch (error) {
-      sink?.close();
-      remove(way.target, temp);
-      throw error;
-    } finally {
-      finished();
-    }
+async function copyOnce(
+  way: Way,
+  work: Work,
+  settings: EntrySettings,
+  source: FileIO,
+  again: boolean,
+  onBytes: (count: number) => void,
+): Promise<Done> {
+  const { name } = work;
+  const { sparse, reflink, allowChanged } = settings;
+  const before = places().statOpen(source.fileno());
+  mustBeFile(before);
+  const temp = tempName(name);
+  const finished = whileUnfinished(() => remove(way.target, temp));
+  let sink: FileIO | undefined;
+  try {
+    sink = new FileIO(places().open(way.target, temp, O_RDWR | O_CREAT | O_EXCL, 0o600), 'r+');
+    const { bytes, method, change } = await copyContent(source, sink, { sparse, reflink, onBytes });
+    const written = places().statOpen(sink.fileno()).size;
+    if (written !== bytes) throw new SluiceError(`only ${written} of ${bytes} bytes were written`);
+    let warning: string | undefined;
+    if (change === 'grew') warning = `grew while it was copied; the ${bytes} bytes it had at first were copied`;
+    else if (change && (again || !allowChanged)) throw new SourceChanged(`${change} while it was copied`);
+    else if (change) warning = `${change} while it was copied`;
+    const lost = dress(sink.fileno(), source.fileno(), before, way, work, settings);
+    sink.close();
+    const done = { bytes, method, lost, ...(warning !== undefined && { warning }) };
+    return place(way, temp, name, done, settings);
+  } catch (error) {
+    sink?.close();
+    remove(way.target, temp);
+    throw error;
+  } finally {
+    finished();
   }
 }

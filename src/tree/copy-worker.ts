@@ -1,8 +1,8 @@
 // A worker thread's side of `crew.ts`: batches come, results go. One batch at a time, in order.
 
 import { parentPort, workerData } from 'node:worker_threads';
-import { type CrewSettings, firstBusyWord, type Group, type Result, stopWord } from './crew.js';
 import { copyEntry, copyLarge, failedAs, smallFile } from './copy-entry.js';
+import { type CrewSettings, firstBusyWord, type Group, type Result, stopWord } from './crew.js';
 import { holding } from './holding.js';
 import { Tree } from './tree.js';
 
@@ -32,8 +32,7 @@ async function run(groups: Group[]): Promise<Result[]> {
       try {
         const way = { source: source.at(directory), target: target.at(directory) };
         results.push(
-          copyEntry(way, work, entry, buffer) ??
-            (await holding(way, (held) => copyLarge(held, work, entry, onBytes))),
+          copyEntry(way, work, entry, buffer) ?? (await holding(way, (held) => copyLarge(held, work, entry, onBytes))),
         );
       } catch (error) {
         if (error instanceof Stopped) throw error;

@@ -49,7 +49,7 @@ export class Crew {
       const here = new URL(import.meta.url);
       const file = new URL(here.pathname.includes('/chunks/') ? '../copy-worker.js' : './copy-worker.js', here);
       const workerData: CrewSettings = { ...settings, shared, moved: this.#moved, index };
-      const worker = new Worker(file, { workerData, stdout: false, stderr: false });
+      const worker = new Worker(file, { workerData, trackUnmanagedFds: false });
       const member = { worker, inFlight: [] as ((results: Result[] | Error) => void)[] };
       worker.on('message', (results: Result[]) => member.inFlight.shift()?.(results));
       worker.on('error', (error) => {

@@ -2,9 +2,10 @@
 
 import { closeSync, constants, readFileSync } from 'node:fs';
 import { decodePath } from '../io/path.js';
-import { type CompiledRule, compileRule, type GlobRule } from './globs.js';
 import type { GitIgnore } from './gitignore.js';
+import { type CompiledRule, compileRule } from './globs.js';
 import { places } from './place.js';
+import type { GlobRule } from './rules.js';
 import { below, type Tree } from './tree.js';
 
 /** What decides in one directory. */

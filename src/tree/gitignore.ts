@@ -64,7 +64,7 @@ export class GitIgnore {
       const own = relativeTo(level, path);
       const rules = empty().add(level.rules);
       // Entered although this file ignores it, since a deeper one does not: below it, this file's word on it is void.
-      if (path !== '' && level.rules.test(`${own}/`).ignored) rules.add(`!/${escape(own)}/`);
+      if (path !== '' && level.rules.test(`${own}/`).ignored) rules.add(`!/${quoted(own)}/`);
       return { ...level, rules };
     });
     if (text !== undefined)
@@ -90,7 +90,7 @@ const prefixOf = (directory: string, root: string): string =>
   directory === root ? '' : `${root.slice(directory === '/' ? 1 : directory.length + 1)}/`;
 
 /** As a pattern that stands for these characters. */
-const escape = (path: string): string => path.replace(/[\\*?[\]!# ]/g, '\\$&');
+const quoted = (path: string): string => path.replace(/[\\*?[\]!# ]/g, '\\$&');
 
 function readIfThere(path: string): string | undefined {
   try {

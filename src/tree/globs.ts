@@ -4,12 +4,7 @@
 // it begins with a slash, else at any depth. One that ends in a slash is for directories. `*`, `?` and `[…]` stop at slashes, `**` does not.
 
 import picomatch from 'picomatch';
-
-/** A rule as given: data, for a plan to keep. */
-export interface GlobRule {
-  include: boolean;
-  pattern: string;
-}
+import type { GlobRule } from './rules.js';
 
 export interface CompiledRule {
   include: boolean;
@@ -27,17 +22,6 @@ export function compileRule({ include, pattern }: GlobRule): CompiledRule {
     matches: (path, name, isDirectory) =>
       (isDirectory || !directoriesOnly) && (test(byName ? name : path) || (anywhere?.(path) ?? false)),
   };
-}
-
-/** The rules in a file: a line each, `+ ` and `- ` before a pattern say which kind; empty lines and those with # or ; are none. */
-export function parseRules(text: string, include = false): GlobRule[] {
-  const rules: GlobRule[] = [];
-  for (const line of text.split(/\r?\n/)) {
-    if (line.trim() === '' || /^[#;]/.test(line)) continue;
-    const signed = /^([+-]) (.*)$/s.exec(line);
-    rules.push(signed ? { include: signed[1] === '+', pattern: signed[2]! } : { include, pattern: line });
-  }
-  return rules;
 }
 
 function matcher(glob: string): (text: string) => boolean {

@@ -24,6 +24,8 @@ export interface PlanSettings {
   extras: boolean;
   /** Say what is the same, too. */
   same: boolean;
+  /** The target's root was only just made. */
+  freshRoot: boolean;
 }
 
 /** What the walk has to say beside its steps. */
@@ -66,7 +68,7 @@ export function* plan(
   const rootFacts = places().statOpen(source.root.fd);
   const targetFacts = target ? places().statOpen(target.root.fd) : null;
 
-  const root = new Node('', null, rootFacts, targetFacts);
+  const root = new Node('', null, rootFacts, settings.freshRoot ? null : targetFacts);
   const stack: Frame[] = [];
   yield* enter(root, scope);
   while (stack.length > 0) {
@@ -140,7 +142,11 @@ export function* plan(
     return names.sort();
   }
 
-  function* entry({ node, scope: here, directories }: Frame, name: string, kept: string[] | null): Generator<Step, void> {
+  function* entry(
+    { node, scope: here, directories }: Frame,
+    name: string,
+    kept: string[] | null,
+  ): Generator<Step, void> {
     const path = below(node.path, name);
     let facts: Facts | null;
     try {
@@ -217,7 +223,10 @@ export function* plan(
     }
     const differs = yield* differsFrom(node, name, facts, there);
     if (settings.links && facts.nlink > 1)
-      groups.set(identity(facts), { path, target: differs?.action === 'metadata' || !differs ? identity(there!) : null });
+      groups.set(identity(facts), {
+        path,
+        target: differs?.action === 'metadata' || !differs ? identity(there!) : null,
+      });
     if (!differs) return settings.same ? { do: 'same', node, path, target: there! } : null;
     return made(differs.action, differs.reason);
   }
@@ -258,7 +267,11 @@ export function* plan(
     if (follow) {
       for (let above: Node | null = node; above; above = above.parent)
         if (sameFile(above.source, facts)) {
-          events.fail(new SluiceError('is a symlink to a directory it lies in', { code: 'ELOOP', path }), 'source', path);
+          events.fail(
+            new SluiceError('is a symlink to a directory it lies in', { code: 'ELOOP', path }),
+            'source',
+            path,
+          );
           return;
         }
     }

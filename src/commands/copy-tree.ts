@@ -1,0 +1,255 @@
+// `sluice copy -r`: one directory onto another, by the engine in src/tree. What single files can have asked of them beside
+// (digests, verification, rewriting in place, …) is done by `copy-file.ts`, file by file, through the engine's open directories.
+
+import { realpathSync } from 'node:fs';
+import { basename, dirname, join } from 'node:path';
+import { newFileMode } from '../io/attributes.js';
+import { failure, isSystemError, SluiceError } from '../io/failure.js';
+import { decodePath, fsPath } from '../io/path.js';
+import type { Action } from '../tree/action.js';
+import { Application, type ApplyEvents } from '../tree/apply.js';
+import type { Done, EntrySettings, Way } from '../tree/copy-entry.js';
+import { rootScope } from '../tree/filter.js';
+import { GitIgnore } from '../tree/gitignore.js';
+import { type Place, places } from '../tree/place.js';
+import { type PlanEvents, type PlanSettings, plan } from '../tree/plan.js';
+import { nameOf, Tree } from '../tree/tree.js';
+import type { Context } from './context.js';
+import type { CopyOptions, Job, Run } from './copy.js';
+import { copyFile } from './copy-file.js';
+
+/** Copy the directory `job.source`, whose links are followed as asked, so that `job.destination` is the like of it. */
+export async function copyTree(job: Job, run: Run): Promise<void> {
+  const { options, context, totals } = run;
+  refuseIntoItself(job.source, job.destination);
+  const source = new Tree(job.source, options.followLinks === 'always');
+  try {
+    const { root, fresh } = openTarget(job, options, source);
+    const target = root && new Tree(job.destination, false, root);
+    try {
+      const events = planEvents(source, target ?? source, run);
+      const steps = plan(source, fresh && options.dryRun ? null : target, planSettings(options, source, fresh), events);
+      if (options.dryRun) {
+        for (let step = steps.next(); !step.done; step = steps.next(true))
+          if ((step.value.do === 'entry' || step.value.do === 'enter') && step.value.action)
+            foretell(step.value.action, job, run);
+        return;
+      }
+      const entry = entrySettings(options);
+      const single = asksMore(options) ? oneByOne(source, target!, run) : undefined;
+      const settings = { entry, jobs: options.jobs, single };
+      await new Application(steps, source, target!, settings, applyEvents(source, target!, run)).run();
+    } finally {
+      target?.close();
+      if (root) places().close(root);
+    }
+  } finally {
+    source.close();
+  }
+
+  function applyEvents(from: Tree, to: Tree, { onBytes }: Run): ApplyEvents {
+    let moved = 0;
+    return {
+      done(action, done) {
+        if (done.warning !== undefined) context.warn(done.warning, { path: from.shown(action.path) });
+        tell(action, done, from, to, context, run);
+      },
+      failed(_action, error) {
+        totals.errors++;
+        context.fail(error);
+      },
+      lost: (what) => void totals.lost.set(what, (totals.lost.get(what) ?? 0) + 1),
+      progress({ bytes, files, totalBytes, totalFiles }) {
+        onBytes(bytes - moved);
+        moved = bytes;
+        context.progress({ bytes, files, totalBytes, totalFiles });
+      },
+    };
+  }
+}
+
+/** A directory would never be done with, copied into itself. */
+function refuseIntoItself(source: string, destination: string): void {
+  const real = (path: string): string => decodePath(realpathSync(fsPath(path), { encoding: 'buffer' }));
+  const from = real(source);
+  let to = destination;
+  let rest = '';
+  for (;;) {
+    try {
+      to = join(real(to), rest);
+      break;
+    } catch (error) {
+      if (!isSystemError(error, 'ENOENT', 'ENOTDIR')) throw failure(error, { path: destination });
+      rest = join(basename(to), rest);
+      to = dirname(to);
+    }
+  }
+  if (to !== from && !to.startsWith(from === '/' ? '/' : `${from}/`)) return;
+  throw new SluiceError(`cannot be copied into itself (${destination})`, { path: source, state: 'nothing was made' });
+}
+
+/** The destination's directory: as the user named it links count, below that not. `root` is null where a dry run would make it. */
+function openTarget(job: Job, options: CopyOptions, source: Tree): { root: Place | null; fresh: boolean } {
+  const { destination } = job;
+  const named = destination === options.destination;
+  const at = places().openRoot(dirname(destination.replace(/(?<=.)\/+$/, '')));
+  const name = basename(destination);
+  const state = 'it was left as it is';
+  try {
+    const special = name === '' || name === '.' || name === '..';
+    const there = special ? null : places().stat(at, name);
+    const isLink = there?.kind === 'symlink' && named;
+    if (there && there.kind !== 'directory' && !(isLink && places().stat(at, name, true)?.kind === 'directory'))
+      throw new SluiceError('is no directory, and cannot be replaced by one', {
+        code: 'ENOTDIR',
+        path: destination,
+        state,
+      });
+    const fresh = !there && !special;
+    if (fresh && options.dryRun) return { root: null, fresh };
+    if (fresh) {
+      const { mode } = places().statOpen(source.root.fd);
+      const closed = options.preserve.has('mode') || options.preserve.has('ownership');
+      places().makeDirectory(at, name, closed ? 0o700 : newFileMode(mode) | 0o700);
+    }
+    return { root: special ? places().openRoot(destination) : places().openPlace(at, name, isLink), fresh };
+  } catch (error) {
+    throw failure(error, { path: destination, state: 'nothing was copied into it' });
+  } finally {
+    places().close(at);
+  }
+}
+
+function planSettings(options: CopyOptions, source: Tree, freshRoot: boolean): PlanSettings {
+  const { noClobber, update, preserve, followLinks, filter } = options;
+  const git = filter.gitignore
+    ? GitIgnore.above(decodePath(realpathSync(fsPath(source.path), { encoding: 'buffer' })))
+    : undefined;
+  return {
+    rules: { style: 'copy', noClobber, update },
+    follow: followLinks === 'always',
+    links: preserve.has('links'),
+    devices: options.devices && process.geteuid?.() === 0,
+    oneFileSystem: options.oneFileSystem,
+    scope: rootScope(filter.rules, git, source),
+    extras: false,
+    same: false,
+    freshRoot,
+  };
+}
+
+function entrySettings(options: CopyOptions): EntrySettings {
+  const { preserve, noClobber, sparse, reflink, allowChanged } = options;
+  return {
+    keep: {
+      mode: preserve.has('mode'),
+      acl: preserve.has('mode'),
+      owner: preserve.has('ownership'),
+      times: preserve.has('timestamps'),
+      xattrs: preserve.has('xattr'),
+      umask: process.umask(),
+      uid: process.geteuid?.() ?? 0,
+    },
+    follow: options.followLinks === 'always',
+    noClobber,
+    sparse,
+    reflink,
+    allowChanged,
+    stage: false,
+  };
+}
+
+/** Is there more to do to a file than the engine does? */
+const asksMore = (options: CopyOptions): boolean =>
+  options.verify ||
+  options.checksum !== undefined ||
+  options.backup !== undefined ||
+  options.inPlace ||
+  options.resume ||
+  options.durable !== 'none' ||
+  options.bufferSize !== undefined ||
+  options.limitRate !== undefined;
+
+/** Files by `copyFile`, through directories that are held open, under the names that the user knows. */
+function oneByOne(source: Tree, target: Tree, run: Run): (way: Way, action: Action) => Promise<Done> {
+  return async (way, { path }) => {
+    const name = nameOf(path);
+    const from = places().pathOf(way.source, name);
+    const shown = { source: source.shown(path), destination: target.shown(path) };
+    const context: Context = Object.create(run.context, {
+      warn: {
+        value: (message: string, details: { path?: string; code?: string } = {}) =>
+          run.context.warn(message, { ...details, path: details.path === from ? shown.source : shown.destination }),
+      },
+    });
+    const job: Job = { source: from, destination: places().pathOf(way.target, name), stat: null, shown };
+    try {
+      await copyFile(job, { ...run, context });
+    } catch (error) {
+      if (error instanceof SluiceError && error.path === from) Object.assign(error, { ofSource: true });
+      throw error;
+    }
+    return told;
+  };
+}
+
+/** What `copyFile` has told of already. */
+const told: Done = { bytes: 0, method: 'metadata', lost: [] };
+
+function tell(action: Action, done: Done, from: Tree, to: Tree, context: Context, { totals }: Run): void {
+  const { path, source: facts, reason } = action;
+  const names = { source: from.shown(path), destination: to.shown(path) };
+  if (facts?.kind === 'directory') {
+    totals.directories++;
+    return;
+  }
+  if (done === told) return;
+  if (done.skipped) {
+    totals.skipped++;
+    context.record({ type: 'skipped', ...names, reason: reason === 'new' ? 'exists' : reason });
+    return;
+  }
+  if (facts?.kind === 'symlink') totals.symlinks++;
+  else totals.files++;
+  totals.bytes += done.bytes;
+  context.record({ type: 'copied', ...names, bytes: done.bytes, method: done.method });
+}
+
+function foretell(action: Action, { source, destination }: Job, { context, totals }: Run): void {
+  const shown = (root: string) => (action.path === '' ? root : join(root, action.path));
+  const { source: facts, bytes } = action;
+  if (action.action === 'skip') totals.skipped++;
+  else if (facts?.kind === 'directory') totals.directories++;
+  else if (facts?.kind === 'symlink') totals.symlinks++;
+  else totals.files++;
+  context.record({
+    type: 'action',
+    action: action.action,
+    source: shown(source),
+    destination: shown(destination),
+    ...(facts?.kind === 'file' && { bytes }),
+  });
+}
+
+function planEvents(source: Tree, target: Tree, { context, totals }: Run): PlanEvents {
+  return {
+    fail(error, side, path) {
+      totals.errors++;
+      const { message, code, syscall, state } = failure(error);
+      context.fail(
+        new SluiceError(message, {
+          ...(code !== undefined && { code }),
+          ...(syscall !== undefined && { syscall }),
+          path: (side === 'source' ? source : target).shown(path),
+          state: state ?? (side === 'source' ? 'nothing was copied from it' : 'it was left as it is'),
+        }),
+      );
+    },
+    warn(message, path, code) {
+      context.warn(message, { path: source.shown(path), ...(code !== undefined && { code }) });
+      if (code === 'ERR_DEVICE') totals.lost.set('device', (totals.lost.get('device') ?? 0) + 1);
+    },
+    extra() {},
+    count() {},
+  };
+}
