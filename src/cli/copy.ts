@@ -99,7 +99,7 @@ export function define(): Command {
     .addOption(flag('--in-place', 'write into the existing file instead of replacing it'))
     .addOption(flag('--dry-run', 'say what would be done, and do nothing'));
   addFilterOptions(command);
-  return command
+  command
     .addOption(flag('-j, --jobs <n>', 'threads at work on a tree (the number of CPUs)').argParser(parseCount(1)))
     .optionsGroup('What is kept:')
     .addOption(flag('-a, --archive', 'same as -r -P --preserve=all, and devices as root'))

@@ -166,6 +166,7 @@ const asksMore = (options: CopyOptions): boolean =>
   options.backup !== undefined ||
   options.inPlace ||
   options.resume ||
+  options.conversion !== undefined ||
   options.durable !== 'none' ||
   options.bufferSize !== undefined ||
   options.limitRate !== undefined;
@@ -176,15 +177,19 @@ function oneByOne(source: Tree, target: Tree, run: Run): (way: Way, action: Acti
     const name = nameOf(path);
     const from = places().pathOf(way.source, name);
     const shown = { source: source.shown(path), destination: target.shown(path) };
-    const context: Context = Object.create(run.context, {
-      warn: {
-        value: (message: string, details: { path?: string; code?: string } = {}) =>
-          run.context.warn(message, { ...details, path: details.path === from ? shown.source : shown.destination }),
-      },
-    });
+    const { context } = run;
+    const renaming: Context = {
+      record: (record) => context.record(record),
+      print: (line) => context.print(line),
+      warn: (message, details) =>
+        context.warn(message, { ...details, path: details?.path === from ? shown.source : shown.destination }),
+      fail: (error) => context.fail(error),
+      debug: (text) => context.debug(text),
+      progress: (state) => context.progress(state),
+    };
     const job: Job = { source: from, destination: places().pathOf(way.target, name), stat: null, shown };
     try {
-      await copyFile(job, { ...run, context });
+      await copyFile(job, { ...run, context: renaming });
     } catch (error) {
       if (error instanceof SluiceError && error.path === from) Object.assign(error, { ofSource: true });
       throw error;

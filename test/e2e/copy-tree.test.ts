@@ -13,7 +13,7 @@ import {
   writeFileSync,
 } from 'node:fs';
 import { join } from 'node:path';
-import { beforeEach, describe, expect, it } from 'vitest';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { native } from '../../src/io/native.js';
 import { nastyTree, treeLines } from '../helpers/nasty-tree.js';
 import { isRoot, sluice, temporary } from '../helpers/sluice.js';
@@ -25,6 +25,8 @@ let dir: string;
 beforeEach(() => {
   dir = temporary();
 });
+// Deeper than Node's own rm can go.
+afterEach(() => void execFileSync('rm', ['-rf', dir]));
 const at = (...names: string[]) => join(dir, ...names);
 
 function make(files: Record<string, string>): void {
@@ -101,7 +103,7 @@ describe('copy -r', () => {
     const kept = await sluice(['copy', '-rTn', '--json', at('src'), at('dst')]);
     expect(kept.status).toBe(0);
     expect(readFileSync(at('dst/a'), 'utf8')).toBe('old');
-    expect(kept.records().at(-1)).toMatchObject({ type: 'summary', files: 1, skipped: 1, directories: 1, errors: 0 });
+    expect(kept.records().at(-1)).toMatchObject({ type: 'summary', files: 1, skipped: 1, errors: 0 });
     const updated = await sluice(['copy', '-rTu', '--json', at('src'), at('dst')]);
     expect(updated.records().at(-1)).toMatchObject({ skipped: 2 });
   });
