@@ -41,5 +41,5 @@ export const commands: Record<string, Entry> = {
   inspect: { summary: 'say what a file, a stream, a pipe or a process is', load: () => import('./inspect.js') },
   sync: { summary: "make a directory's contents equal to another's" },
   flush: { summary: 'make files that exist already survive a power cut' },
-  bench: { summary: 'measure this storage over buffer sizes' },
+  bench: { summary: 'measure this storage over buffer sizes', load: () => import('./bench.js') },
 };
