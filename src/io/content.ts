@@ -9,7 +9,6 @@ import { type Native, native, nativeIfLoaded, nativeReason } from './native.js';
 import { copyInto } from './pump.js';
 import type { Sink, Source } from './raw.js';
 import { SparseSink } from './sparse-sink.js';
-import { canSplice } from './splicing.js';
 
 /** From this size on the kernel's ways of copying are worth loading native calls for. */
 const largeFile = 4 * 2 ** 20;
@@ -109,40 +108,66 @@ export async function copyContent(
     }
   }
 
-  const free = !onChunk && options.limitRate === undefined && options.bufferSize === undefined;
-  if (free && !before.isFile() && canSplice(source.fileno(), sink.fileno())) return pumpPipe(source, sink, options);
+  if (onChunk && reflink === 'always' && size > 0) {
+    // What was asked for first; then the digest is that of what the sink has.
+    const refused = clone(source.fileno(), before, sink.fileno(), native(), options);
+    if (refused !== null) throw refused;
+    sink.seek(0);
+    const nowhere: Sink = { write: (view) => (view as Uint8Array).length };
+    const bytes = await pumpFile(sink, nowhere, 0, options);
+    return { bytes, method: 'reflink', change: undefined, why };
+  }
 
   const holes = sparse === 'always' || (sparse === 'auto' && sparseSource);
   const sparseSink = holes ? new SparseSink(sink, sink.tell()) : null;
   if (sparseSink && size > 0) sink.truncate(size); // See offload.ts.
+  if (fstatSync(source.fileno()).isFIFO() && options.limitRate === undefined) {
+    const result = await pumpPipe(source, sink, sparseSink, options);
+    sparseSink?.finish();
+    return result;
+  }
+  if (size >= largeFile && fstatSync(sink.fileno()).isFIFO()) await enlarge(sink.fileno());
   const bytes = await pumpFile(source, sparseSink ?? sink, size, options);
   sparseSink?.finish();
   return finish(bytes, 'readinto', why);
 }
 
-/** Of a pipe, the first bytes by reading and writing, and once it turns out to be a long one, the others by splicing. */
+/** Ask for larger pipes: with little in each of them, most of the time goes into waking one another. */
+async function enlarge(...fds: number[]): Promise<Native | null> {
+  const calls = native();
+  if (calls) for (const fd of fds) (await import('./splicing.js')).enlargePipe(calls, fd);
+  return calls;
+}
+
+/** Of a pipe the first bytes by reading and writing; once it turns out to be a long one, the others by splicing if they can. */
 async function pumpPipe(
   source: ContentSource & FileIO,
   sink: FileIO,
-  { onBytes, signal }: ContentOptions,
+  sparseSink: SparseSink | null,
+  { bufferSize, onBytes, onChunk, signal }: ContentOptions,
 ): Promise<ContentResult> {
-  const seen = (chunk: Uint8Array) => onBytes?.(chunk.length);
-  let bytes = await copyInto(source, sink, { limit: largeFile, signal, onBytes: seen });
+  const seen = (chunk: Uint8Array) => {
+    onChunk?.(chunk);
+    onBytes?.(chunk.length);
+  };
+  const pump = (limit?: number) => copyInto(source, sparseSink ?? sink, { limit, bufferSize, signal, onBytes: seen });
+  let bytes = await pump(largeFile);
   const result = (method: Method, why?: string): ContentResult => ({ bytes, method, change: undefined, why });
   if (bytes < largeFile) return result('readinto');
-  const calls = native();
-  if (calls) {
-    const { spliceAll } = await import('./splicing.js');
-    for (let held = source.held?.(); held; held = source.held?.())
-      bytes += await copyInto(source, sink, { limit: held, signal, onBytes: seen });
-    const spliced = await spliceAll(calls, source.fileno(), sink.fileno(), { signal, onBytes });
-    if (spliced !== null) {
-      bytes += spliced;
-      return result(spliced > 0 ? 'splice' : 'readinto');
+  const calls = await enlarge(source.fileno(), sink.fileno());
+  let why = nativeReason();
+  if (calls && !onChunk && !sparseSink && bufferSize === undefined) {
+    const { canSplice, spliceAll } = await import('./splicing.js');
+    if (canSplice(source.fileno(), sink.fileno())) {
+      for (let held = source.held?.(); held; held = source.held?.()) bytes += await pump(held);
+      const spliced = await spliceAll(calls, source.fileno(), sink.fileno(), { signal, onBytes });
+      bytes += spliced ?? 0;
+      if (spliced !== null) return result(spliced > 0 ? 'splice' : 'readinto');
+      why = 'splice was refused';
     }
   }
-  bytes += await copyInto(source, sink, { signal, onBytes: seen });
-  return result('readinto', nativeReason() ?? 'splice was refused');
+  bytes += await pump();
+  return result('readinto', why);
 }
 
 /** Up to the known size, and beyond it where that size is not the truth. */

@@ -157,6 +157,18 @@ describe.skipIf(calls === null)('the way that bytes go', () => {
       }
     });
 
+  it.skipIf(!canMount('xfs'))('--reflink=always shares with a digest too, which is that of the copy', async () => {
+    const source = sparseFile(directory('xfs'), 5 * MiB, [[MiB, 4 * MiB]]);
+    const chunks: Buffer[] = [];
+    const { method, path } = await copied(source, {
+      reflink: 'always',
+      onChunk: (chunk) => chunks.push(Buffer.from(chunk)),
+    });
+    expect(method).toBe('reflink');
+    expect(shared(path)).toBe(true);
+    expect(Buffer.concat(chunks).equals(readFileSync(source))).toBe(true);
+  });
+
   it.skipIf(!canMount('ext4'))('on ext4 it is copy_file_range, and --reflink=always is refused', async () => {
     const source = sparseFile(directory('ext4'), 5 * MiB, [[0, 5 * MiB]]);
     const { method, path, why } = await copied(source);
