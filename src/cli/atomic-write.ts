@@ -22,6 +22,11 @@ interface Options extends GlobalOptions {
   backup?: string;
   tee?: boolean;
   mode?: number;
+  inPlace?: boolean;
+  sidecar?: string;
+  recover?: boolean;
+  leftovers?: boolean;
+  remove?: boolean;
   durable?: 'strict' | 'durable' | false;
 }
 
@@ -65,6 +70,13 @@ export function define(): Command {
         .preset('durable'),
     )
     .addOption(flag('--no-durable', 'leave it to the kernel'))
+    .optionsGroup('Where no file can be replaced (a bind mount, a read-only directory):')
+    .addOption(flag('--in-place', 'overwrite FILE; its new content lies saved in a sidecar meanwhile'))
+    .addOption(flag('--sidecar <directory>', 'where the sidecar is (beside FILE)'))
+    .addOption(flag('--recover', 'finish what an interrupted --in-place has left of FILE'))
+    .optionsGroup('After a crash:')
+    .addOption(flag('--leftovers', 'list the temp files in the directory FILE'))
+    .addOption(flag('--remove', 'and remove those whose writer is gone'))
     .addHelpText('beforeAll', examples);
 }
 
@@ -87,7 +99,13 @@ const globalValued = ['--progress', '--color', '--buffering'];
  * The first `--` behind FILE starts the command; one before it ends the options. The parser takes the first one away in any
  * case: so the first of both is given twice where it is the command's.
  */
-export function prepare(argv: string[]): string[] {
+export function prepare(given: string[]): string[] {
+  // Their operand may be given with them.
+  const end = given.indexOf('--');
+  const argv = given.flatMap((argument, i) => {
+    const [, option, operand] = (end < 0 || i < end ? /^(--recover|--leftovers)=(.*)$/s : /$^/).exec(argument) ?? [];
+    return option === undefined ? [argument] : [option, operand!];
+  });
   for (let i = 0; i < argv.length; i++) {
     const argument = argv[i]!;
     if (argument === '--') return argv;
@@ -112,15 +130,37 @@ export function dataOnStdout({ tee }: Options, [path]: string[]): boolean {
   return tee === true || path === '-' || /^\/dev\/(stdout|fd\/1)$/.test(path ?? '');
 }
 
-export function render(record: JsonRecord, { verbose }: Options): { err: string } | undefined {
+export function render(record: JsonRecord, { verbose, quiet }: Options): { out?: string; err?: string } | undefined {
+  if (record.type === 'leftover') return { out: leftover(record) };
   const { path, outcome, reason, bytes, durability } = record as Record<string, string>;
-  if (outcome === 'refused') return { err: `sluice atomic-write: ${path}: ${reason} — it was left as it was` };
+  if (outcome === 'refused') return { err: `sluice atomic-write: ${path}: ${reason} — destination left as it was` };
+  if (outcome === 'unchanged' && reason !== undefined && !quiet)
+    return { err: `sluice atomic-write: ${path}: ${reason}` };
   if (!verbose || outcome === 'failed') return undefined;
   return { err: `${path}: ${outcome}, ${bytes} bytes${durability === 'none' ? '' : ` (${durability})`}` };
 }
 
-export function run(options: Options, operands: string[], context: Context): Promise<Outcome> {
+function leftover(record: JsonRecord): string {
+  const { path, target, bytes, ageSeconds, writer, removed } = record as Record<string, string>;
+  return `${path}: for ${target}, ${bytes} bytes, ${ageSeconds} s old, writer ${writer}${removed ? ', removed' : ''}`;
+}
+
+export async function run(options: Options, operands: string[], context: Context): Promise<Outcome> {
+  if (options.leftovers) {
+    const { leftovers } = await import('../commands/leftovers.js');
+    return leftovers({ directory: alone('--leftovers', operands), remove: options.remove ?? false }, context);
+  }
+  if (options.remove) throw new UsageError('--remove is for --leftovers');
+  if (options.recover) {
+    const { recover } = await import('../commands/atomic-in-place.js');
+    return recover({ path: alone('--recover', operands), sidecar: options.sidecar }, context);
+  }
   return atomicWrite(settle(options, operands), context);
+}
+
+function alone(option: string, operands: string[]): string {
+  if (operands.length !== 1 || operands[0] === '') throw new UsageError(`${option} takes one operand`);
+  return operands[0]!;
 }
 
 /** Raw options into final values, once. */
@@ -142,6 +182,10 @@ function settle(options: Options, operands: string[]): AtomicWriteOptions {
     throw new UsageError('-n wants no file, and excludes --edit, --append, --backup and --if-match SHA256');
   if (ifMatch === 'none' && (edit || options.backup !== undefined))
     throw new UsageError('--if-match none wants no file, and excludes --edit and --backup');
+  if (options.sidecar !== undefined && !options.inPlace)
+    throw new UsageError('--sidecar is for --in-place and --recover');
+  if (options.inPlace && (noClobber || ifMatch === 'none'))
+    throw new UsageError('--in-place wants a file, and excludes -n and --if-match none');
   if (options.backup === '' || options.backup?.includes('/'))
     throw new UsageError('a backup suffix is not empty, and has no /');
   if (seal !== undefined && (seal === '' || seal.includes('\n')))
@@ -164,6 +208,8 @@ function settle(options: Options, operands: string[]): AtomicWriteOptions {
     backup: options.backup,
     tee: options.tee ?? false,
     mode: options.mode,
+    inPlace: options.inPlace ?? false,
+    sidecar: options.sidecar,
     durable: options.durable === false ? 'none' : (options.durable ?? 'durable'),
     digests: options.json ?? false,
   };

@@ -58,7 +58,7 @@ export async function writeThrough(run: Run, target: Target & { kind: 'channel' 
 
 /** What is promised of files and cannot be kept here. */
 function refuse({ options }: Run): void {
-  const { noClobber, ifMatch, checks, edit, seal, backup } = options;
+  const { noClobber, ifMatch, checks, edit, seal, backup, inPlace } = options;
   if (noClobber || ifMatch === 'none') throw new Refused('it exists');
   const impossible = [
     edit && '--edit',
@@ -66,6 +66,7 @@ function refuse({ options }: Run): void {
     seal !== undefined && '--seal',
     ifMatch !== undefined && '--if-match',
     backup !== undefined && '--backup',
+    inPlace && '--in-place',
   ].filter(Boolean);
   if (impossible.length > 0)
     throw new SluiceError(`is no regular file, and is written through: ${impossible.join(', ')} cannot be kept there`, {

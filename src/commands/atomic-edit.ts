@@ -7,11 +7,13 @@ import { SluiceError } from '../io/failure.js';
 import { FileIO } from '../io/file-io.js';
 import { fsPath } from '../io/path.js';
 import { copyInto } from '../io/pump.js';
+import { isThere, sidecarBeside, sidecarIn } from '../io/sidecar.js';
 import type { Version } from '../io/version.js';
 import { beforeInput } from './atomic-guards.js';
 import { openInput } from './atomic-input.js';
 import {
   Changed,
+  changed,
   finish,
   lockVersion,
   newFile,
@@ -48,10 +50,10 @@ async function editOnce(run: Run, version: Version): Promise<Placed> {
   const { options, facts } = run;
   if (options.digests) facts.previousSha256 = await version.digest();
   await beforeInput(options, version.stat, version);
-  const atomic = newFile(run, version);
+  const atomic = await newFile(run, version);
   try {
     const stdin = version.reopen();
-    if (stdin === undefined) throw new Changed('the file has changed meanwhile');
+    if (stdin === undefined) throw changed();
     let input: Awaited<ReturnType<typeof openInput>>;
     try {
       input = await openInput(options, stdin);
@@ -80,7 +82,7 @@ export async function append(run: Run): Promise<Placed> {
       try {
         facts.previousSha256 = version && options.digests ? await version.digest() : null;
         if (!received) await beforeInput(options, version?.stat ?? null, version);
-        const atomic = newFile(run, version, version === null);
+        const atomic = await newFile(run, version, version === null);
         try {
           const from = version ? await copyOld(version, atomic) : 0;
           if (received) {
@@ -116,7 +118,7 @@ function unchanged({ facts }: Run, atomic: AtomicFile): Placed {
 
 async function copyOld(version: Version, atomic: AtomicFile): Promise<number> {
   const fd = version.reopen();
-  if (fd === undefined) throw new Changed('the file has changed meanwhile');
+  if (fd === undefined) throw changed();
   const old = new FileIO(fd, 'r');
   try {
     const bytes = await copyInto(old, atomic.file);
@@ -141,11 +143,13 @@ function complete(atomic: AtomicFile, bytes: number): void {
 }
 
 /** The file as it is now; locked if asked, and then it is still the file of that name when the lock is had. */
-async function currentVersion({ path }: Run, locked: boolean): Promise<Version | null> {
+async function currentVersion({ path, options }: Run, locked: boolean): Promise<Version | null> {
   for (;;) {
     const version = await versionAt(path);
-    if (!version || !locked) return version;
+    if (!version) return null;
     try {
+      await insistWhole(version, options.sidecar);
+      if (!locked) return version;
       await lockVersion(version);
       if (await version.isCurrent()) return version;
     } catch (error) {
@@ -154,6 +158,19 @@ async function currentVersion({ path }: Run, locked: boolean): Promise<Version |
     }
     version.close();
   }
+}
+
+/** Half of an interrupted `--in-place` is nothing to go on from. One that is not interrupted is waited for. */
+async function insistWhole(version: Version, directory: string | undefined): Promise<void> {
+  const sidecars = [sidecarBeside(version.path), ...(directory ? [await sidecarIn(directory, version.path)] : [])];
+  if (!sidecars.some(isThere)) return;
+  await lockVersion(version);
+  const left = sidecars.find(isThere);
+  if (left !== undefined)
+    throw new SluiceError(`an interrupted --in-place has left it incomplete: finish that with --recover (${left})`, {
+      path: version.path,
+      state: untouched,
+    });
 }
 
 const missing = ({ options }: Run): SluiceError =>

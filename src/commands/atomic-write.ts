@@ -8,6 +8,7 @@ import { failure, SluiceError } from '../io/failure.js';
 import { fsPath } from '../io/path.js';
 import { copyInto } from '../io/pump.js';
 import type { Sink } from '../io/raw.js';
+import { isThere, removeQuietly, sidecarBeside } from '../io/sidecar.js';
 import type { StreamOutput } from '../io/stream-output.js';
 import { resolveTarget } from '../io/target.js';
 import type { Version } from '../io/version.js';
@@ -29,6 +30,10 @@ export interface AtomicWriteOptions extends InputOptions, Guards {
   /** Copy to stdout too. */
   tee: boolean;
   mode: number | undefined;
+  /** Overwrite an existing file instead of replacing it. */
+  inPlace: boolean;
+  /** Where the new content lies meanwhile; default: beside the file. */
+  sidecar: string | undefined;
   durable: DurabilityWish;
   /** Somebody reads the records: they hold digests. */
   digests: boolean;
@@ -56,6 +61,10 @@ export interface Run {
   /** The resolved file. */
   path: string;
   tee: StreamOutput | undefined;
+  /** What must still be there at the end. */
+  compared: Version | null;
+  /** The content goes into a sidecar, and from there into the existing file. */
+  overwrites: boolean;
 }
 
 /** In place, but maybe not after a power cut. */
@@ -63,7 +72,7 @@ export interface Placed {
   unconfirmed: boolean;
 }
 
-export const untouched = 'it was left as it was';
+export const untouched = 'destination left as it was';
 
 /** The file became another while it was being edited. */
 export class Changed extends SluiceError {}
@@ -75,7 +84,7 @@ export async function atomicWrite(options: AtomicWriteOptions, context: Context)
   let outcome: Outcome;
   try {
     const target = resolveTarget(options.path, untouched);
-    const run: Run = { options, context, facts, path: target.path, tee };
+    const run: Run = { options, context, facts, path: target.path, tee, compared: null, overwrites: false };
     const { unconfirmed } =
       target.kind === 'channel'
         ? await (await import('./atomic-channel.js')).writeThrough(run, target)
@@ -108,7 +117,7 @@ async function replace(run: Run): Promise<Placed> {
   try {
     if (version) facts.previousSha256 = await version.digest();
     await beforeInput(options, statOf(run.path), version);
-    const atomic = newFile(run, compared ? version : null);
+    const atomic = await newFile(run, compared ? version : null);
     try {
       await receive(run, atomic, await openInput(options, 0));
       return await finish(run, atomic);
@@ -128,14 +137,22 @@ export const versionAt = async (path: string): Promise<Version | null> =>
 export const statOf = (path: string) => lstatSync(fsPath(path), { bigint: true, throwIfNoEntry: false }) ?? null;
 
 /** The temp file. `compared` is what must still be there when it replaces it. */
-export function newFile(run: Run, compared: Version | null, mustBeNew = false): AtomicFile {
-  const { durable, backup, ifMatch, noClobber } = run.options;
+export async function newFile(run: Run, compared: Version | null, mustBeNew = false): Promise<AtomicFile> {
+  const { durable, backup, ifMatch, noClobber, inPlace } = run.options;
+  run.compared = compared;
+  run.overwrites = inPlace && statOf(run.path) !== null;
+  if (run.overwrites) return (await import('./atomic-in-place.js')).newSidecar(run);
   try {
     return new AtomicFile(run.path, {
       durable,
       backup,
       noClobber: noClobber || ifMatch === 'none' || mustBeNew,
-      guard: compared ? () => insistCurrent(compared) : undefined,
+      settle: compared ? () => insistCurrent(compared) : undefined,
+      guard: compared
+        ? () => {
+            if (!compared.looksCurrent()) throw changed();
+          }
+        : undefined,
     });
   } catch (error) {
     throw hinted(error, run.path);
@@ -143,14 +160,16 @@ export function newFile(run: Run, compared: Version | null, mustBeNew = false): 
 }
 
 /** As long as a command may run that holds the lock, and then some. */
-const lockWait = 10 * 60_000;
+export const lockWait = 10 * 60_000;
 
 /** Under a lock that the others who compare take too, so that nothing comes between the look and the rename. */
-async function insistCurrent(version: Version): Promise<void> {
-  if (!(await version.isCurrent())) throw new Changed('the file has changed meanwhile');
+export async function insistCurrent(version: Version): Promise<void> {
+  if (!(await version.isCurrent())) throw changed();
   await lockVersion(version);
-  if (!(await version.isCurrent())) throw new Changed('the file has changed meanwhile');
+  if (!(await version.isCurrent())) throw changed();
 }
+
+export const changed = (): Changed => new Changed('the file has changed meanwhile');
 
 export async function lockVersion(version: Version): Promise<void> {
   if ((await version.lock(lockWait)) === 'busy') throw new Changed('another process keeps the file locked');
@@ -224,14 +243,17 @@ export async function finish(run: Run, atomic: AtomicFile): Promise<Placed> {
     if (same) return same;
   }
   await beforeReplacing(options, atomic, there);
-  const committed = await commit(run, atomic);
+  const committed = run.overwrites
+    ? await (await import('./atomic-in-place.js')).overwrite(run, atomic)
+    : await commit(run, atomic);
   if (committed.outcome === 'skipped') {
     if (options.noClobber || options.ifMatch === 'none') throw new Refused('the file exists');
     throw new Changed('the file has come into being meanwhile');
   }
   facts.outcome = committed.outcome;
   facts.durability = committed.durability;
-  if (there && there.nlink > 1n)
+  if (!run.overwrites) dropSidecar(path);
+  if (there && there.nlink > 1n && !run.overwrites)
     context.warn(`it had ${there.nlink} names (hard links): the others keep the old content`, { path: options.path });
   for (const lost of committed.lost)
     context.warn(`its ${lost} could not be kept${lost === 'owner' ? ', and set-id bits went with it' : ''}`, {
@@ -277,6 +299,12 @@ async function commit({ options, path }: Run, atomic: AtomicFile): Promise<Commi
   } catch (error) {
     throw hinted(error, path);
   }
+}
+
+/** What an interrupted `--in-place` has left is of no use for a file that is whole again, and would undo it. */
+function dropSidecar(path: string): void {
+  const sidecar = sidecarBeside(path);
+  if (isThere(sidecar)) removeQuietly(sidecar);
 }
 
 /** Where a rename cannot replace a file that could be written to, say what can. */

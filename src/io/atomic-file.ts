@@ -7,6 +7,7 @@ import { type Attributes, applyAttributes, type Loss, newFileMode } from './attr
 import { confirmDirectory, type Durability, fsyncDirectory, fsyncFile, storageOf } from './durability.js';
 import { failure, isSystemError, SluiceError } from './failure.js';
 import { FileIO } from './file-io.js';
+import { native } from './native.js';
 import { fsPath } from './path.js';
 import { tempName } from './temp-name.js';
 import { whileUnfinished } from './unfinished.js';
@@ -28,8 +29,10 @@ export interface AtomicOptions {
    * Rejects to leave the target alone.
    */
   readBack?: ((file: FileIO) => Promise<void>) | undefined;
-  /** The last look before the target is replaced, once all else is done: throws, or rejects, to leave it alone. */
-  guard?: (() => void | Promise<void>) | undefined;
+  /** Awaited by `commit` once the content is complete and saved: a place to wait for a lock. Rejects to leave the target alone. */
+  settle?: (() => Promise<void>) | undefined;
+  /** The last look before the target is replaced: throws to leave it alone. */
+  guard?: (() => void) | undefined;
 }
 
 export interface Committed {
@@ -96,15 +99,15 @@ export class AtomicFile {
    * Throws with the target untouched and the temp file gone, whatever failed.
    */
   async commit(attributes: Attributes = {}, newMode = 0o666): Promise<Committed> {
-    const { durable = 'none', readBack } = this.#options;
+    const { durable = 'none', readBack, settle } = this.#options;
     const directory = dirname(this.path);
     try {
       if (durable === 'strict') await this.#insist(directory);
       const lost = this.#dress(attributes, newMode);
       if (durable !== 'none' || readBack) await this.#sync();
       await readBack?.(this.file);
+      await settle?.();
       this.#close();
-      await this.#options.guard?.();
       const outcome = this.#place();
       if (durable === 'none' || outcome === 'skipped') return { outcome, durability: 'none', lost };
       return { outcome, lost, ...(await confirmDirectory(this.path)) };
@@ -114,7 +117,7 @@ export class AtomicFile {
     }
   }
 
-  /** As `commit`, without durability, guard, and turns of the event loop: for many small files. */
+  /** As `commit`, without durability, `settle`, and turns of the event loop: for many small files. */
   commitSync(attributes: Attributes = {}, newMode = 0o666): Committed {
     try {
       const lost = this.#dress(attributes, newMode);
@@ -165,7 +168,9 @@ export class AtomicFile {
 
   #dress(attributes: Attributes, newMode: number): Loss[] {
     const current = fstatSync(this.file.fileno());
-    const regular = this.existing?.isFile() ? this.existing : null;
+    // As it is now: who changed its mode while the content came meant it.
+    const there = lstatSync(fsPath(this.path), { bigint: true, throwIfNoEntry: false });
+    const regular = there?.isFile() ? there : null;
     const wanted: Attributes = regular
       ? {
           uid: Number(regular.uid),
@@ -203,9 +208,10 @@ export class AtomicFile {
   }
 
   #place(): Committed['outcome'] {
-    const { noClobber, backup } = this.#options;
+    const { noClobber, backup, guard } = this.#options;
     const details = { path: this.path, state: untouched };
     try {
+      guard?.();
       if (noClobber) return this.#link();
       if (backup !== undefined && this.existing) keepAs(this.path, this.path + backup);
       renameSync(fsPath(this.temp), fsPath(this.path));
@@ -217,10 +223,17 @@ export class AtomicFile {
     return this.existing ? 'replaced' : 'created';
   }
 
-  /** link(2) fails if the name is taken, which rename(2) does not. */
+  /** link(2) fails if the name is taken, which rename(2) does not. Where there are no hard links, Linux has another call. */
   #link(): 'created' | 'skipped' {
     try {
-      linkSync(fsPath(this.temp), fsPath(this.path));
+      try {
+        linkSync(fsPath(this.temp), fsPath(this.path));
+      } catch (error) {
+        if (!isSystemError(error, 'EPERM', 'ENOTSUP', 'EOPNOTSUPP', 'ENOSYS', 'EMLINK')) throw error;
+        const calls = native();
+        if (!calls) throw error;
+        calls.files.renameNoReplace(fsPath(this.temp), fsPath(this.path));
+      }
       return 'created';
     } catch (error) {
       if (isSystemError(error, 'EEXIST')) return 'skipped';

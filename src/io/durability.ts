@@ -1,10 +1,12 @@
 // What reaches stable storage, and what can be promised of it: fsync of files and directories, and the file systems
 // that keep nothing.
 
-import { close, constants, fstatSync, fsync, open, statfsSync } from 'node:fs';
+import { close, constants, fdatasync, fsync, open, statfsSync } from 'node:fs';
 import { dirname } from 'node:path';
 import { promisify } from 'node:util';
-import { failure, type SluiceError } from './failure.js';
+import { spawnable } from './child-arguments.js';
+import { failure, isSystemError, SluiceError } from './failure.js';
+import { native } from './native.js';
 import { fsPath } from './path.js';
 
 const openAsync = promisify(open);
@@ -53,6 +55,54 @@ export async function fsyncDirectory(path: string): Promise<void> {
   }
 }
 
+/**
+ * The file or directory of that name reaches stable storage: `data`: of a file the content alone. Rejects with the system's
+ * error. What can be opened neither for reading nor for writing cannot be flushed.
+ */
+export async function fsyncPath(path: string, kind: 'file' | 'directory', data: boolean): Promise<void> {
+  if (kind === 'directory') return fsyncDirectory(path);
+  let fd: number;
+  try {
+    fd = await openAsync(fsPath(path), constants.O_RDONLY | constants.O_NONBLOCK);
+  } catch (error) {
+    if (!isSystemError(error, 'EACCES')) throw error;
+    fd = await openAsync(fsPath(path), constants.O_WRONLY | constants.O_NONBLOCK);
+  }
+  try {
+    await (data ? promisify(fdatasync) : fsyncAsync)(fd);
+  } finally {
+    await closeAsync(fd);
+  }
+}
+
+/**
+ * All of the file system that `path` is on reaches stable storage: by syncfs(2), or by sync(1) where there are no native
+ * calls. Rejects with the system's error; errors from before this began are told by Linux 5.8 and later only to those who
+ * had a file open there then.
+ */
+export async function syncFilesystem(path: string): Promise<void> {
+  const calls = native();
+  if (!calls) return syncByCommand(path);
+  const fd = await openAsync(fsPath(path), constants.O_RDONLY | constants.O_NONBLOCK);
+  try {
+    await calls.files.syncFilesystemAsync(fd);
+  } finally {
+    await closeAsync(fd);
+  }
+}
+
+async function syncByCommand(path: string): Promise<void> {
+  const { spawn } = await import('node:child_process');
+  const [file, ...args] = spawnable(['sync', '-f', '--', path]);
+  const status = await new Promise<number | null>((resolve, reject) => {
+    const child = spawn(file!, args, { stdio: 'ignore' });
+    child.on('error', reject);
+    child.on('exit', resolve);
+  }).catch(() => null);
+  if (status !== 0)
+    throw new SluiceError('there are no native calls here, and sync(1) cannot flush one file system', { path });
+}
+
 export interface Confirmed {
   durability: Exclude<Durability, 'none'>;
   /** The names may not survive a power cut: the directory's fsync failed. */
@@ -71,8 +121,12 @@ export async function confirmDirectory(path: string): Promise<Confirmed> {
   }
 }
 
-/** Does this descriptor lead to something that fsync means anything for? */
-export function canSync(fd: number): boolean {
-  const stat = fstatSync(fd);
-  return stat.isFile() || stat.isDirectory() || stat.isBlockDevice();
+/** Is the file system under `path` another machine's, whose processes nobody here can see? */
+export function isRemote(path: string): boolean {
+  try {
+    const type = Number(statfsSync(fsPath(path)).type) >>> 0;
+    return unknownTypes.has(type) || type === 0x6969 /* nfs */ || type === 0x00c36400; /* ceph */
+  } catch {
+    return true;
+  }
 }

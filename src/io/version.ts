@@ -59,12 +59,13 @@ export class Version {
 
   /** Is this still the file of that name, with the content and attributes that it had? */
   async isCurrent(): Promise<boolean> {
-    if (!this.#looksCurrent()) return false;
+    if (!this.looksCurrent()) return false;
     if (this.#digest === undefined) return true;
-    return (await digestOf(this.fd)) === this.#digest && this.#looksCurrent();
+    return (await digestOf(this.fd)) === this.#digest && this.looksCurrent();
   }
 
-  #looksCurrent(): boolean {
+  /** The same, without a look at the content. */
+  looksCurrent(): boolean {
     const there = statSync(fsPath(this.path), { bigint: true, throwIfNoEntry: false });
     const { dev, ino, size, mtimeNs, ctimeNs } = this.stat;
     return (

@@ -111,7 +111,7 @@ describe('stdin', () => {
     // stdin stays open and silent: only one who does not read it can end.
     const { status, stderr } = await outcome(child);
     expect(status).toBe(1);
-    expect(stderr).toBe(`sluice atomic-write: ${dir}: is a directory (EISDIR) — it was left as it was\n`);
+    expect(stderr).toBe(`sluice atomic-write: ${dir}: is a directory (EISDIR) — destination left as it was\n`);
   });
 
   it('a missing directory is told, and nothing is made', async () => {

@@ -23,6 +23,8 @@ export interface TraceOptions {
   trace?: string;
   /** Injections as strace takes them: `copy_file_range:error=ENOSYS`, `fsync:error=EIO:when=2`, `rename:signal=KILL`. */
   inject?: string[];
+  /** Show descriptors with what they lead to: `fsync(18</tmp/x>)`. */
+  decode?: boolean;
   /** Only calls that touch one of these paths. */
   paths?: string[];
   env?: NodeJS.ProcessEnv;
@@ -36,6 +38,7 @@ export function strace(command: string, args: string[], options: TraceOptions = 
   const log = join(home, 'log');
   try {
     const wanted = [
+      ...(options.decode ? ['-y'] : []),
       ...(options.trace === undefined ? [] : ['-e', `trace=${options.trace}`]),
       ...(options.inject ?? []).flatMap((injection) => ['-e', `inject=${injection}`]),
       ...(options.paths ?? []).flatMap((path) => ['-P', path]),

@@ -1,0 +1,36 @@
+// Where the new content of a file lies, whole and saved, while the file is overwritten as it lies there. What is found
+// under this name is complete: it gets there by an AtomicFile.
+
+import { lstatSync, realpathSync, unlinkSync } from 'node:fs';
+import { basename, dirname } from 'node:path';
+import { decodePath, encodePath, fsPath } from './path.js';
+import { shortened } from './temp-name.js';
+
+const mark = '.sluice-in-place';
+
+/** Beside the file: the same name wherever the directory is mounted, so that a rescue system finds it too. */
+export const sidecarBeside = (path: string): string =>
+  `${dirname(path)}/.${shortened(basename(path), 254 - mark.length)}${mark}`;
+
+/** In a directory where others' may lie too. */
+export async function sidecarIn(directory: string, path: string): Promise<string> {
+  const { createHash } = await import('node:crypto');
+  const name = basename(path);
+  const parent = decodePath(realpathSync(fsPath(dirname(path)), { encoding: 'buffer' }));
+  const which = createHash('sha256')
+    .update(encodePath(`${parent}/${name}`))
+    .digest('hex')
+    .slice(0, 16);
+  return `${directory}/.${shortened(name, 254 - mark.length - 17)}${mark}-${which}`;
+}
+
+export const isThere = (path: string): boolean => lstatSync(fsPath(path), { throwIfNoEntry: false }) !== undefined;
+
+/** Never throws: one that stays says what its file says, or what it said. */
+export function removeQuietly(path: string): void {
+  try {
+    unlinkSync(fsPath(path));
+  } catch {
+    // Gone already, or in a directory that has become read-only.
+  }
+}
