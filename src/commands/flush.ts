@@ -4,7 +4,7 @@
 import { type Dirent, lstatSync, opendirSync, realpathSync, type Stats, statSync } from 'node:fs';
 import { basename, dirname } from 'node:path';
 import { type Durability, fsyncPath, storageOf, syncFilesystem } from '../io/durability.js';
-import { failure, type SluiceError } from '../io/failure.js';
+import { failure, isSystemError, type SluiceError } from '../io/failure.js';
 import { decodePath, fsPath } from '../io/path.js';
 import type { Context, Outcome } from './context.js';
 
