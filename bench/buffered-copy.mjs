@@ -9,8 +9,7 @@ import { join } from 'node:path';
 
 const [megabytes = 512, rounds = 7] = process.argv.slice(2).map(Number);
 const library = new URL('../dist/index.js', import.meta.url).href;
-// Memory, where there is such a place: the disk would be all that is measured.
-const dir = mkdtempSync(join(process.platform === 'linux' ? '/dev/shm' : tmpdir(), 'sluice-bench-copy-'));
+const dir = mkdtempSync(join(tmpdir(), 'sluice-bench-copy-'));
 const [from, to] = [join(dir, 'from'), join(dir, 'to')];
 
 const sluice = `

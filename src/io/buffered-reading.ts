@@ -41,8 +41,34 @@ export function readSize(s: Buffered, size: number | null | undefined): Buffer |
   if (count < -1) throw invalidArgument('read length must be non-negative or -1');
   checkOpen(s, 'read of closed file');
   if (count === -1) return readToEnd(s);
-  if (count <= readAhead(s)) return take(s, count);
-  return readMany(s, count);
+  const ahead = readAhead(s);
+  if (count <= ahead) return count >= lendable(s) ? lend(s, count) : take(s, count);
+  if (ahead > 0 || count >= s.bufferSize || count < lendable(s)) return readMany(s, count);
+  // A good part of a buffer, from its start: filled, and given as it is.
+  if (s._writes) flushAndRewind(s);
+  s._readEnd = -1;
+  s._pos = 0;
+  s._rawPos = 0;
+  s._readEnd = 0;
+  while (s._readEnd < count) {
+    const more = fillBuffer(s);
+    if (more === null && s._readEnd === 0) return null;
+    if (more === null || more === 0) break;
+  }
+  return lend(s, Math.min(count, s._readEnd));
+}
+
+/** From this size on a read is given as a part of the buffer, which is then replaced: it holds four times its size at most. */
+function lendable(s: Buffered): number {
+  return Math.max(4096, s.bufferSize >> 2);
+}
+
+/** The next `size` bytes of the buffer, not copied. */
+function lend(s: Buffered, size: number): Buffer {
+  const from = s._pos;
+  s._pos += size;
+  s._lent = true;
+  return s._buffer.subarray(from, s._pos);
 }
 
 function readToEnd(s: Buffered): Buffer | null {

@@ -27,7 +27,7 @@ export function writeBytes(s: Buffered, data: Bytes): number {
     s._pos = 0;
     s._rawPos = 0;
   }
-  if (size <= s.bufferSize - s._pos) {
+  if (size <= s.bufferSize - s._pos && size < s._large) {
     ownBuffer(s, true).set(from, s._pos);
     if (s._writeEnd === -1 || s._writePos > s._pos) s._writePos = s._pos;
     advance(s, s._pos + size);
@@ -47,9 +47,10 @@ export function writeBytes(s: Buffered, data: Bytes): number {
     s._rawPos -= offset;
   }
   let written = 0;
-  while (size - written > s.bufferSize) {
+  while (size - written > s.bufferSize || size - written >= s._large) {
     const count = rawWrite(s, from.subarray(written));
     if (count === null) {
+      if (size - written <= s.bufferSize) break; // what is left can wait here
       ownBuffer(s, false).set(from.subarray(written, written + s.bufferSize));
       s._rawPos = 0;
       s._writePos = 0;

@@ -32,6 +32,8 @@ export abstract class Buffered {
   /** @internal */ _writeEnd = -1;
   /** @internal Where the raw stream stands in its file, -1 = ask it. */
   _absolute = -1;
+  /** @internal Writes of this size and more go past the buffer even where they would fit; for buffers that nobody sized. */
+  _large = Number.POSITIVE_INFINITY;
   /** @internal */ _gone = false;
   /** @internal */ readonly _reads: boolean;
   /** @internal */ readonly _writes: boolean;

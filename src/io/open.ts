@@ -21,6 +21,9 @@ export interface OpenOptions extends FileOptions {
   newline?: Newline | undefined;
 }
 
+/** Copying as much as this into a buffer costs more than the system call that it saves, in bytes. */
+const LARGE_WRITE = 64 * 1024;
+
 type Reads = 'rb' | 'br';
 type Writes = 'wb' | 'bw' | 'xb' | 'bx' | 'ab' | 'ba';
 type Updates = `${'r' | 'w' | 'x' | 'a'}${'b+' | '+b'}`;
@@ -100,6 +103,7 @@ export function open(file: FileName, mode = 'r', options: OpenOptions = {}): Sta
         : plan.layer === 'BufferedReader'
           ? new BufferedReader(raw, size)
           : new BufferedWriter(raw, size);
+    if (plan.buffering < 2) buffer._large = LARGE_WRITE;
     if (plan.binary) return buffer;
     const { encoding, errors, newline } = options;
     const text = new TextIOWrapper(buffer, { encoding, errors, newline, lineBuffering: lines });
