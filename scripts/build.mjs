@@ -133,6 +133,8 @@ if (!js) {
   });
 }
 
+if (!js) await import('./manual.mjs');
+
 // Swap in one step, so that a sluice started meanwhile never sees half a build.
 const old = join(root, `dist.${process.pid}.old`);
 if (existsSync(join(root, 'dist'))) renameSync(join(root, 'dist'), old);

@@ -23,6 +23,8 @@ export interface CommandLine {
 interface Entry {
   summary: string;
   load?: () => Promise<CommandLine>;
+  /** Not for people: no help names it. */
+  hidden?: boolean;
 }
 
 export const commands: Record<string, Entry> = {
@@ -42,4 +44,9 @@ export const commands: Record<string, Entry> = {
   sync: { summary: "make a directory's contents equal to another's" },
   flush: { summary: 'make files that exist already survive a power cut', load: () => import('./flush.js') },
   bench: { summary: 'measure this storage over buffer sizes', load: () => import('./bench.js') },
+  completion: {
+    summary: 'print the script that makes a shell complete what you type',
+    load: () => import('./completion.js'),
+  },
+  complete: { summary: 'what the completion scripts ask', load: () => import('./complete.js'), hidden: true },
 };

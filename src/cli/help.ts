@@ -3,8 +3,9 @@
 import { commands } from './commands.js';
 
 export function topHelp(_columns: number): string {
-  const width = Math.max(...Object.keys(commands).map((name) => name.length));
-  const list = Object.entries(commands).map(
+  const shown = Object.entries(commands).filter(([, { hidden }]) => !hidden);
+  const width = Math.max(...shown.map(([name]) => name.length));
+  const list = shown.map(
     ([name, { summary, load }]) => `  ${name.padEnd(width)}  ${summary}${load ? '' : ' (not built yet)'}`,
   );
   return `Examples:

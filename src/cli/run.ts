@@ -59,7 +59,8 @@ async function top(before: string[], name: string | undefined, after: string[]):
   }
   const { topHelp } = await import('./help.js');
   const program = new Command('sluice').version(`sluice ${SLUICE_VERSION}`, '-V, --version');
-  for (const [command, { summary }] of Object.entries(commands)) program.command(command).description(summary);
+  for (const [command, { summary, hidden = false }] of Object.entries(commands))
+    program.command(command, { hidden }).description(summary);
   program.helpCommand(false).helpOption('-h, --help');
   addGlobalOptions(program);
   program.addHelpText('beforeAll', '');
