@@ -12,6 +12,11 @@ const MOST = 0x7ffff000;
 const NEWLINE = 10;
 const empty = Buffer.alloc(0);
 
+/** What `Buffer.subarray` makes its results with; called directly it takes half the time, which is felt line by line. */
+const PartOfBuffer = (
+  Buffer as unknown as Record<symbol, new (memory: ArrayBufferLike, from: number, size: number) => Buffer>
+)[Symbol.species]!;
+
 /** Reads into the buffer behind what is there: bytes, 0 = end of file, null = would block. */
 export function fillBuffer(s: Buffered): number | null {
   const start = s._readEnd !== -1 ? s._readEnd : 0;
@@ -281,11 +286,13 @@ export class LineIterator implements IterableIterator<Buffer> {
     const end = s._readEnd;
     if (end !== -1) {
       const from = s._pos;
-      const at = s._buffer.indexOf(NEWLINE, from);
+      const buffer = s._buffer;
+      const at = buffer.indexOf(NEWLINE, from);
       if (at !== -1 && at < end) {
         s._pos = at + 1;
         s._lent = true;
-        return { value: s._buffer.subarray(from, at + 1), done: false };
+        const value = new PartOfBuffer(buffer.buffer, buffer.byteOffset + from, at + 1 - from);
+        return { value, done: false };
       }
     }
     const line = readLineOf(s, -1);
