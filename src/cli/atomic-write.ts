@@ -3,11 +3,12 @@
 import { Command, InvalidArgumentError, Option } from 'commander';
 import { type AtomicWriteOptions, atomicWrite } from '../commands/atomic-write.js';
 import type { Context, JsonRecord, Outcome } from '../commands/context.js';
+import { addTextOptions, conversionOf, type TextOptions } from './conversion.js';
 import type { GlobalOptions } from './globals.js';
 import { parseCount } from './quantities.js';
 import { UsageError } from './usage-error.js';
 
-interface Options extends GlobalOptions {
+interface Options extends GlobalOptions, TextOptions {
   shell?: string;
   edit?: boolean;
   retries?: number;
@@ -36,7 +37,7 @@ export function define(): Command {
     if (name) option.attributeName = () => name;
     return option;
   };
-  return new Command('sluice atomic-write')
+  const command = new Command('sluice atomic-write')
     .usage(
       '[options] FILE\n       sluice atomic-write [options] FILE -- COMMAND [ARG...]\n       sluice atomic-write [options] --edit FILE -- COMMAND [ARG...]',
     )
@@ -77,7 +78,11 @@ export function define(): Command {
     .optionsGroup('After a crash:')
     .addOption(flag('--leftovers', 'list the temp files in the directory FILE'))
     .addOption(flag('--remove', 'and remove those whose writer is gone'))
-    .addHelpText('beforeAll', examples);
+    .addHelpText('beforeAll', examples)
+    .optionsGroup('What becomes of text:');
+  return addTextOptions(command).addOption(
+    flag('--final-newline', 'end text that does not end with a newline with one'),
+  );
 }
 
 const examples = `Examples:
@@ -155,7 +160,14 @@ export async function run(options: Options, operands: string[], context: Context
     const { recover } = await import('../commands/atomic-in-place.js');
     return recover({ path: alone('--recover', operands), sidecar: options.sidecar }, context);
   }
-  return atomicWrite(settle(options, operands), context);
+  const settled = settle(options, operands);
+  const conversion = await conversionOf(options);
+  if (conversion) {
+    const { conversionStage } = await import('../io/conversion.js');
+    const name = settled.command || settled.shell !== undefined ? "the command's output" : 'standard input';
+    settled.stages = [await conversionStage(conversion, name)];
+  }
+  return atomicWrite(settled, context);
 }
 
 function alone(option: string, operands: string[]): string {
