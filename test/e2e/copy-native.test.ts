@@ -119,6 +119,29 @@ describe('without native calls', () => {
   });
 });
 
+describe('a temp file', () => {
+  for (const [what, env] of [
+    ['with', {}],
+    ['without', without],
+  ] as const)
+    it.skipIf(!hasStrace)(`is 0600 until it is whole, ${what} native calls`, () => {
+      const cwd = temporary();
+      writeFileSync(join(cwd, 'a'), large);
+      chmodSync(join(cwd, 'a'), 0o666);
+      writeFileSync(join(cwd, 'b'), 'old', { mode: 0o600 });
+      const trace = 'fchmod,?chmod,fchmodat,rename';
+      for (const target of ['b', 'new']) {
+        const args = [bin, 'copy', 'a', target];
+        const traced = strace(process.execPath, args, { cwd, trace, env: { ...process.env, ...env } });
+        const mode = target === 'b' ? '0600' : '0644';
+        expect(traced.calls.filter((call) => !call.startsWith('+++'))).toEqual([
+          expect.stringMatching(new RegExp(`^fchmod\\(\\d+, ${mode}\\)`)),
+          expect.stringMatching(/^rename/),
+        ]);
+      }
+    });
+});
+
 describe('a terabyte that is mostly holes', () => {
   it.skipIf(!calls)('is copied at once, and takes no more room', async () => {
     const cwd = temporary();
