@@ -215,23 +215,17 @@ describe('over a raw that fails', () => {
     expect(raw.data.toString()).toBe(alphabet.slice(0, 60));
   });
 
-  it('text whose flush fails is written by the next, once', () => {
-    for (const at of [0, 1, 2]) {
-      const raw = failing(at);
-      raw.data = Buffer.alloc(0);
-      const text = new TextIOWrapper(new BufferedWriter(raw, 4));
-      text.write('äbc');
-      expect(() => {
-        text.flush();
-        text.write('def');
-        text.flush();
-        text.write('g');
-        text.flush();
-      }).toThrow('ENOSPC');
-      text.flush();
-      expect('äbcdefg'.startsWith(raw.data.toString())).toBe(true);
-      expect(raw.data.length).toBeGreaterThan(3);
-    }
+  it.each([0, 1])('text whose flush fails at write %i is written by the next, once', (at) => {
+    const raw = failing(at);
+    raw.data = Buffer.alloc(0);
+    const text = new TextIOWrapper(new BufferedWriter(raw, 4));
+    text.write('äbcd');
+    text.write('efgh');
+    expect(() => text.flush()).toThrow('ENOSPC');
+    text.flush();
+    text.write('!');
+    text.close();
+    expect(raw.data.toString()).toBe('äbcdefgh!');
   });
 
   it('closing closes what is below, also when the flush fails and when the closing itself does', () => {
