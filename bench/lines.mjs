@@ -46,11 +46,14 @@ const readline = `
 
 const python = (mode) => `
 import json, time, resource
-start = time.perf_counter()
-lines = length = 0
-for line in open(${JSON.stringify(file)}, '${mode}'):
-    lines += 1; length += len(line)
-print(json.dumps(dict(ms=(time.perf_counter() - start) * 1000, lines=lines, length=length, rss=resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024)))`;
+def main():
+    start = time.perf_counter()
+    lines = length = 0
+    for line in open(${JSON.stringify(file)}, '${mode}'):
+        lines += 1; length += len(line)
+    rss = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
+    print(json.dumps(dict(ms=(time.perf_counter() - start) * 1000, lines=lines, length=length, rss=rss)))
+main()`;
 
 const node = (script) => [process.execPath, ['--input-type=module', '-e', script]];
 const contestants = {
