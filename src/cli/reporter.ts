@@ -108,6 +108,10 @@ export class Reporter implements Context {
     this.#stdout.close();
   }
 
+  flush(): void {
+    this.#stdout.flush();
+  }
+
   /** As `close`, for a process that is about to die of a signal: what fails no longer matters. */
   abandon(): void {
     try {

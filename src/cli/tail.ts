@@ -3,6 +3,8 @@
 import { Command, InvalidArgumentError, Option } from 'commander';
 import type { Context, JsonRecord, Outcome } from '../commands/context.js';
 import { type TailOptions, tail } from '../commands/tail.js';
+import { fileEncoding, headNeeded } from '../follow/line-ends.js';
+import type { NewlineChoice } from '../follow/lines.js';
 import { flags, type GlobalOptions } from './globals.js';
 import { parseCount, parseDuration } from './quantities.js';
 import { UsageError } from './usage-error.js';
@@ -25,6 +27,13 @@ interface Options extends GlobalOptions {
   rotateWait: number;
   timeout?: number;
   unbuffered?: boolean;
+  until?: RegExp;
+  encoding?: string;
+  newline?: NewlineChoice;
+  prefix?: boolean;
+  timestamps?: boolean;
+  checkpoint?: string;
+  acrossRotations?: boolean;
   zeroTerminated?: boolean;
 }
 
@@ -74,9 +83,59 @@ export function define(): Command {
         .default(5000, '5s')
         .argParser(parseDuration),
     )
-    .addOption(option('--timeout <duration>', 'end after this time').argParser(parseDuration))
+    .addOption(
+      option('--until <regex>', 'print up to the first line that matches, and end; exit 3 if none does').argParser(
+        regex,
+      ),
+    )
+    .addOption(option('--timeout <duration>', 'end after this time; with --until, exit 3').argParser(parseDuration))
+    .optionsGroup('Rotated logs:')
+    .addOption(option('--across-rotations', 'reach with -n into FILE.1, FILE.2.gz, … where FILE has too few lines'))
+    .addOption(
+      option(
+        '--checkpoint <file>',
+        'remember there how far it got; the next run goes on from there, through rotations',
+      ),
+    )
+    .optionsGroup('How lines look:')
+    .addOption(
+      option('--encoding <encoding>', 'decode lines from this encoding, and write them as UTF-8').argParser(encoding),
+    )
+    .addOption(
+      option('--newline <how>', 'LF, CRLF and CR all end a line, and are written as asked').choices([
+        'keep',
+        'lf',
+        'crlf',
+        'cr',
+      ]),
+    )
+    .addOption(option('--prefix', "put the file's name before each line, and print no headers"))
+    .addOption(option('--timestamps', 'put the time at which it was read before each line'))
     .addOption(option('-u, --unbuffered', 'same as --buffering none'))
     .addHelpText('beforeAll', examples);
+}
+
+function regex(text: string): RegExp {
+  try {
+    return new RegExp(text, 'u');
+  } catch {
+    // An escape that only the older syntax allows, perhaps.
+  }
+  try {
+    return new RegExp(text);
+  } catch (error) {
+    throw new InvalidArgumentError((error as Error).message);
+  }
+}
+
+function encoding(text: string): string {
+  try {
+    headNeeded(text);
+    fileEncoding(text, 'newline', new Uint8Array());
+    return text;
+  } catch (error) {
+    throw new InvalidArgumentError(`${(error as Error).message}.`);
+  }
 }
 
 function followWay(text: string): 'name' | 'descriptor' {
@@ -101,6 +160,8 @@ const examples = `Examples:
   sluice tail -c +1024 image.bin                  everything from byte 1024 on
   make 2>&1 | sluice tail -n 20                   the last lines of a pipe
   sluice tail -F /var/log/app.log                 follow it through rotation and truncation
+  sluice tail -F app.log --until 'listening on' --timeout 30s
+  sluice tail -F app.log --checkpoint app.pos     go on where the last run ended, without a gap
 `;
 
 /**
@@ -194,6 +255,9 @@ function settle(options: Options, operands: string[], context: Context): TailOpt
   const follow = options.byNameAndRetry ? 'name' : options.follow;
   const retry = options.byNameAndRetry || (options.retry ?? false);
   if (follow === 'name' && names.includes('-')) throw new UsageError('stdin has no name to follow it by');
+  if (options.zeroTerminated && options.newline) throw new UsageError('-z and --newline exclude each other');
+  if (options.acrossRotations && (options.count?.unit === 'bytes' || options.count?.fromStart))
+    throw new UsageError('--across-rotations goes with -n N alone');
   if (options.retry && !follow) context.warn('--retry is of use only when following');
   if (options.pid && !follow) context.warn('--pid is of use only when following');
   const { unit, fromStart, number } = options.count ?? { unit: 'lines', fromStart: false, number: 10 };
@@ -210,9 +274,17 @@ function settle(options: Options, operands: string[], context: Context): TailOpt
       fromStart,
       // `+1` leaves nothing out, and `+0` is the same.
       count: fromStart ? Math.max(0, number - 1) : number,
-      lineEnd: options.zeroTerminated ? 0 : 10,
     },
     headers: options.headers ?? 'several',
-    buffering: options.unbuffered ? 'none' : (options.buffering ?? 'auto'),
+    zeroTerminated: options.zeroTerminated ?? false,
+    buffering: options.unbuffered ? 'none' : options.buffering,
+    until: options.until,
+    encoding: options.encoding,
+    newline: options.newline,
+    prefix: options.prefix ?? false,
+    timestamps: options.timestamps ?? false,
+    json: options.json ?? false,
+    checkpoint: options.checkpoint,
+    acrossRotations: options.acrossRotations ?? false,
   };
 }

@@ -31,4 +31,6 @@ export interface Context {
   /** A decision taken, for `--debug`. Costs nothing when nobody listens. */
   debug(text: () => string): void;
   progress(state: Progress): void;
+  /** What was recorded and printed so far is with the kernel on return. */
+  flush(): void;
 }

@@ -4,17 +4,18 @@ import { setImmediate as turn } from 'node:timers/promises';
 import { native } from '../io/native.js';
 import { copyInto } from '../io/pump.js';
 import type { Source } from '../io/raw.js';
-import { type LineEnd, startOfLastLines } from './last-lines.js';
+import { startOfLastLines } from './last-lines.js';
+import { headLength, type LineEnds } from './line-ends.js';
 import { type OpenFile, readAt, sizeOf, sourceFrom, streamOf } from './operand.js';
 import { lastBytes, lastLines, type Ring } from './ring.js';
-import { skipBytes, skipLines } from './skip.js';
+import { skipBytes, skipLines, WholeUnits } from './skip.js';
 
 /** `fromStart`: `count` is what to leave out at the beginning; else it's what to print of the end. */
 export interface Selection {
   unit: 'lines' | 'bytes';
   fromStart: boolean;
   count: number;
-  lineEnd: LineEnd;
+  ends: LineEnds;
 }
 
 /** Takes bytes of a file in order; `offset` is where in the file (or stream) they lie. Done with their memory on return. */
@@ -26,29 +27,47 @@ export type Take = (bytes: Uint8Array, offset: number) => void;
  */
 const small = 64 * 1024;
 
-/** Gives the offset of the first byte that was not read. Calls `idle` whenever it has to wait for a stream. Throws the system's error for a failed read, and what `take` throws. */
+export interface EndingHooks {
+  /** A stream has nothing more at the moment. */
+  idle?: () => void;
+  /** Gets the file's first bytes before anything is taken, and says what ends its lines. */
+  begin?: (head: Uint8Array) => LineEnds;
+  /** A stream that closing it ends the wait for. */
+  opened?: (stream: { close(): void }) => void;
+}
+
+/** Gives the offset of the first byte that was not read. Throws the system's error for a failed read, and what `take` throws. */
 export async function printEnding(
   file: OpenFile,
   selection: Selection,
   take: Take,
-  idle: () => void = () => {},
+  { idle, begin, opened }: EndingHooks = {},
 ): Promise<number> {
+  const { fd, start } = file;
   if (!file.seekable) {
-    const stream = await streamOf(file);
-    const source: Source = {
+    const stream = await streamOf(file, opened);
+    let source: Source = {
       readInto: (view) => stream.readInto(view),
       ready: () => {
-        idle();
+        idle?.();
         return stream.ready?.() ?? Promise.resolve();
       },
     };
     try {
+      if (begin) {
+        const peeked = await peek(source);
+        source = peeked.source;
+        selection = { ...selection, ends: begin(peeked.head) };
+      }
       return await printStream(source, 0, selection, take);
     } finally {
       stream.close();
     }
   }
-  const { fd, start } = file;
+  if (begin) {
+    const head = Buffer.alloc(headLength);
+    selection = { ...selection, ends: begin(head.subarray(0, readAt(fd, head, 0))) };
+  }
   const end = sizeOf(file);
   if (fd !== 0) {
     if (end - start <= small) {
@@ -61,7 +80,7 @@ export async function printEnding(
   // The descriptor's place is shared with the programs before and after us in a script: it must be at the end afterwards.
   const seek = end - start > small ? native()?.copying.seek : undefined;
   if (!seek) {
-    const stream = await streamOf(file);
+    const stream = await streamOf(file, opened);
     return printStream(stream, start, selection, take);
   }
   const reached = await printRange(file, end, selection, take);
@@ -72,7 +91,7 @@ export async function printEnding(
 /** A file with a size: only what is printed is read, but for the search. */
 async function printRange(file: OpenFile, end: number, selection: Selection, take: Take): Promise<number> {
   const { fd, start } = file;
-  const { unit, fromStart, count, lineEnd } = selection;
+  const { unit, fromStart, count, ends } = selection;
   if (fromStart) {
     if (unit === 'lines') return printStream(sourceFrom(fd, start), start, selection, take);
     const from = start + count;
@@ -81,7 +100,7 @@ async function printRange(file: OpenFile, end: number, selection: Selection, tak
   const from =
     unit === 'bytes'
       ? Math.max(start, end - count)
-      : startOfLastLines((view, at) => readAt(fd, view, at), start, end, count, lineEnd).offset;
+      : startOfLastLines((view, at) => readAt(fd, view, at), start, end, count, ends).offset;
   return from + (await pump(fd, from, end - from, take));
 }
 
@@ -100,16 +119,21 @@ function moveInto(source: Source, offset: number, take: Take, limit = Number.POS
 
 /** From where the source is, at byte `offset`, to its end. */
 async function printStream(source: Source, offset: number, selection: Selection, take: Take): Promise<number> {
-  const { unit, fromStart, count, lineEnd } = selection;
+  const { unit, fromStart, count, ends } = selection;
   if (fromStart) {
-    const skip = unit === 'lines' ? skipLines(count, lineEnd, offset) : skipBytes(count);
-    const moved = await moveInto(source, offset, (chunk, at) => {
+    const skip = unit === 'lines' ? skipLines(count, ends, offset) : skipBytes(count);
+    const units = new WholeUnits(unit === 'lines' && count > 0 ? ends.width : 1, offset);
+    let at = offset;
+    const pass = (chunk: Uint8Array) => {
+      at += chunk.length;
       const rest = skip(chunk);
-      if (rest) take(rest, at + chunk.length - rest.length);
-    });
+      if (rest) take(rest, at - rest.length);
+    };
+    const moved = await moveInto(source, offset, (bytes) => pass(units.of(bytes)));
+    pass(units.rest);
     return offset + moved;
   }
-  const ring = unit === 'lines' ? lastLines(count, lineEnd) : lastBytes(count);
+  const ring = unit === 'lines' ? lastLines(count, ends) : lastBytes(count);
   const total = await fill(ring, source);
   const rest = ring.rest();
   let at = offset + ring.offset;
@@ -134,4 +158,27 @@ async function fill(ring: Ring, source: Source): Promise<number> {
     }
     sliceEnd = performance.now() + 20;
   }
+}
+
+/** The first bytes of a stream, and the stream with them still in it. */
+async function peek(source: Source): Promise<{ head: Uint8Array; source: Source }> {
+  const head = Buffer.alloc(headLength);
+  let got = 0;
+  while (got < head.length) {
+    const count = source.readInto(head.subarray(got));
+    if (count === 0) break;
+    if (count === null) await source.ready?.();
+    else got += count;
+  }
+  let given = 0;
+  const whole: Source = {
+    readInto(view) {
+      if (given === got) return source.readInto(view);
+      const count = head.copy(view, 0, given, got);
+      given += count;
+      return count;
+    },
+    ready: () => source.ready?.() ?? Promise.resolve(),
+  };
+  return { head: head.subarray(0, got), source: whole };
 }

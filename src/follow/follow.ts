@@ -8,16 +8,14 @@ import { readersGone } from './holders.js';
 import { type OpenFile, type Operand, streamOf } from './operand.js';
 import { OutputFailed } from './output.js';
 
-/** `unwatchable`: none of the files can give any more. */
-export type End = 'processes' | 'timeout' | 'nothing left' | 'told';
+/** `nothing left`: none of the files can give any more. */
+export type End = 'processes' | 'nothing left' | 'told';
 
 export interface FollowOptions extends FollowedOptions {
   /** End once all of these are gone. */
   pids: number[];
   /** Milliseconds between two looks that no event asked for. */
   interval: number;
-  /** Milliseconds until the end, whatever happens. */
-  timeout: number | undefined;
 }
 
 /** What the follower's owner does with what is found. */
@@ -61,7 +59,6 @@ export class Follower {
       this.#failed = reject;
     });
     this.#ended.catch(() => {}); // It is awaited later.
-    if (options.timeout !== undefined) this.#timers.push(setTimeout(() => this.end('timeout'), options.timeout));
   }
 
   /** Events are asked for from here on, so that nothing is missed between the first reading and the first look. */
@@ -71,7 +68,7 @@ export class Follower {
     return followed;
   }
 
-  /** Follow until there is a reason to end. Throws what the sink throws. */
+  /** Follow until there is a reason to end. Throws what the sink throws. `close` it then. */
   async run(outputFd: number): Promise<End> {
     this.#started = true;
     this.#guard(() => {
@@ -96,11 +93,7 @@ export class Follower {
         });
       }
     });
-    try {
-      return await this.#ended;
-    } finally {
-      this.#close();
-    }
+    return this.#ended;
   }
 
   /** A reason to end. The first one counts. */
@@ -218,7 +211,8 @@ export class Follower {
     }
   }
 
-  #close(): void {
+  /** Lets go of everything. */
+  close(): void {
     this.#over = true;
     for (const timer of this.#timers) clearInterval(timer);
     for (const { cancel } of this.#soon.values()) cancel();

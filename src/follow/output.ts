@@ -1,39 +1,51 @@
 // Where the bytes go: standard output, in blocks while there is more to come, flushed whenever the source goes idle.
 
-import { isatty } from 'node:tty';
+import { fstatSync } from 'node:fs';
+import { type BufferingChoice, decideBuffering } from '../io/buffering.js';
 import { failure, SluiceError } from '../io/failure.js';
+import { descriptorKind } from '../io/standard-streams.js';
 import { writeAll } from '../io/write-all.js';
 
 /** Standard output failed: nothing more can be done for any file. */
 export class OutputFailed extends SluiceError {}
 
-export type Buffering = 'auto' | 'line' | 'block' | 'none';
-
-const blockSize = 64 * 1024;
-
 export class Output {
   readonly fd: number;
   #block: Buffer | undefined;
   #filled = 0;
+  readonly #size: number;
   /** Everything that is written goes out at once: whole lines where a person or a line-buffered reader waits. */
-  #atOnce: boolean;
+  readonly #atOnce: boolean;
+  readonly #whenIdle: boolean;
 
-  constructor(fd: number, how: Buffering) {
+  constructor(fd: number, choice: BufferingChoice | undefined) {
     this.fd = fd;
-    this.#atOnce = how === 'line' || how === 'none' || (how === 'auto' && isatty(fd));
+    const decided = decideBuffering(
+      { kind: descriptorKind(fd), blockSize: fstatSync(fd).blksize },
+      choice,
+      process.env,
+    );
+    this.#atOnce = decided.kind !== 'block';
+    this.#size = decided.kind === 'none' ? 0 : decided.size;
+    this.#whenIdle = decided.kind === 'block' && decided.flushWhenIdle;
   }
 
   /** Takes all of `bytes`, and is done with their memory on return. Throws `OutputFailed`. */
   write(bytes: Uint8Array): void {
-    if (this.#atOnce || bytes.length >= blockSize) {
+    if (this.#atOnce || bytes.length >= this.#size) {
       this.flush();
       this.#send(bytes);
       return;
     }
-    if (this.#filled + bytes.length > blockSize) this.flush();
-    this.#block ??= Buffer.allocUnsafeSlow(blockSize);
+    if (this.#filled + bytes.length > this.#size) this.flush();
+    this.#block ??= Buffer.allocUnsafeSlow(this.#size);
     this.#block.set(bytes, this.#filled);
     this.#filled += bytes.length;
+  }
+
+  /** The source has nothing more for now. */
+  idle(): void {
+    if (this.#whenIdle) this.flush();
   }
 
   /** Everything written is with the kernel on return. */

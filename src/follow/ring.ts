@@ -1,7 +1,8 @@
 // What may still be printed of a stream that has no end yet: its last lines, or its last bytes, in chunks that are
 // read into directly, dropped once they can't be printed any more, and used again.
 
-import { type LineEnd, startOfLastLines } from './last-lines.js';
+import { startOfLastLines } from './last-lines.js';
+import type { LineEnds } from './line-ends.js';
 
 const chunkSize = 64 * 1024;
 /** What is held beyond need before it is looked through: searching is cheap, but not free. */
@@ -16,6 +17,8 @@ export interface Ring {
   rest(): Iterable<Uint8Array>;
   /** Where in the stream `rest` begins, in bytes. */
   readonly offset: number;
+  /** How many lines there were too few, once `rest` was asked for. */
+  readonly missing: number;
 }
 
 class Chunks {
@@ -72,26 +75,30 @@ class Chunks {
 }
 
 /** Keeps the last `count` lines. Memory: what they take, and a quarter or 8 MiB more. */
-export function lastLines(count: number, lineEnd: LineEnd): Ring {
+export function lastLines(count: number, ends: LineEnds): Ring {
   const chunks = new Chunks();
   let limit = slack;
   let start = 0;
   // Units of a wide encoding lie at multiples of their length in the stream, and chunks are such multiples too.
-  const find = () => startOfLastLines(chunks.readAt, 0, chunks.size, count, lineEnd).offset;
+  const find = () => startOfLastLines(chunks.readAt, 0, chunks.size, count, ends);
+  let missing = 0;
   return {
     room: () => chunks.room(),
     added(bytes) {
       chunks.added(bytes);
       if (chunks.size < limit) return;
-      chunks.drop(find());
+      chunks.drop(find().offset);
       limit = chunks.size + Math.max(slack, chunks.size >> 2);
     },
     rest() {
-      start = find();
+      ({ offset: start, missing } = find());
       return chunks.from(start);
     },
     get offset() {
       return chunks.dropped + start;
+    },
+    get missing() {
+      return missing;
     },
   };
 }
@@ -110,5 +117,6 @@ export function lastBytes(count: number): Ring {
     get offset() {
       return chunks.dropped + start();
     },
+    missing: 0,
   };
 }

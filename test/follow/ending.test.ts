@@ -5,6 +5,7 @@ import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { printEnding, type Selection } from '../../src/follow/ending.js';
 import { startOfLastLines } from '../../src/follow/last-lines.js';
+import { newline, nul } from '../../src/follow/line-ends.js';
 import { openOperand, operand } from '../../src/follow/operand.js';
 import { lastLines } from '../../src/follow/ring.js';
 import { temporary } from '../helpers/sluice.js';
@@ -22,11 +23,11 @@ async function ours(path: string, selection: Selection): Promise<Buffer> {
   return Buffer.concat(parts);
 }
 
-function gnu(path: string, { unit, fromStart, count, lineEnd }: Selection): Buffer {
+function gnu(path: string, { unit, fromStart, count, ends }: Selection): Buffer {
   const number = fromStart ? `+${count + 1}` : `${count}`;
   const { stdout, status } = spawnSync(
     'tail',
-    [unit === 'lines' ? '-n' : '-c', number, ...(lineEnd === 0 ? ['-z'] : []), path],
+    [unit === 'lines' ? '-n' : '-c', number, ...(ends === nul ? ['-z'] : []), path],
     { maxBuffer: 2 ** 28 },
   );
   expect(status).toBe(0);
@@ -58,7 +59,7 @@ const selections = fc.record({
   unit: fc.constantFrom<'lines' | 'bytes'>('lines', 'bytes'),
   fromStart: fc.boolean(),
   count: fc.oneof(fc.integer({ min: 0, max: 12 }), fc.constantFrom(4095, 4096, 65536, block, block + 1, 10_000_000)),
-  lineEnd: fc.constantFrom(10, 10, 0),
+  ends: fc.constantFrom(newline, newline, nul),
 });
 
 describe('printEnding', () => {
@@ -74,7 +75,7 @@ describe('printEnding', () => {
   });
 
   it('believes the bytes, not the size, of a file in /proc or /sys', async () => {
-    const lines = { unit: 'lines', fromStart: false, count: 1, lineEnd: 10 } as const;
+    const lines = { unit: 'lines', fromStart: false, count: 1, ends: newline } as const;
     expect((await ours('/proc/self/status', lines)).toString()).toMatch(/^nonvoluntary_ctxt_switches/);
     expect((await ours('/sys/kernel/mm/transparent_hugepage/enabled', lines)).toString()).toMatch(/never/);
   });
@@ -85,32 +86,33 @@ describe('startOfLastLines', () => {
   const readAt = (view: Uint8Array, at: number) => (at < bytes.length ? bytes.copy(view, 0, at) : 0);
 
   it('counts a rest without a line end as a line', () => {
-    expect(startOfLastLines(readAt, 0, bytes.length, 2, 10)).toEqual({ offset: 8, missing: 0 });
-    expect(startOfLastLines(readAt, 0, 14, 1, 10)).toEqual({ offset: 8, missing: 0 });
+    expect(startOfLastLines(readAt, 0, bytes.length, 2, newline)).toEqual({ offset: 8, missing: 0 });
+    expect(startOfLastLines(readAt, 0, 14, 1, newline)).toEqual({ offset: 8, missing: 0 });
   });
 
   it('says how many lines there were too few', () => {
-    expect(startOfLastLines(readAt, 0, bytes.length, 4, 10)).toEqual({ offset: 0, missing: 0 });
-    expect(startOfLastLines(readAt, 0, bytes.length, 7, 10)).toEqual({ offset: 0, missing: 3 });
-    expect(startOfLastLines(readAt, 4, 14, 7, 10)).toEqual({ offset: 4, missing: 5 });
-    expect(startOfLastLines(readAt, 5, 5, 7, 10)).toEqual({ offset: 5, missing: 7 });
+    expect(startOfLastLines(readAt, 0, bytes.length, 4, newline)).toEqual({ offset: 0, missing: 0 });
+    expect(startOfLastLines(readAt, 0, bytes.length, 7, newline)).toEqual({ offset: 0, missing: 3 });
+    expect(startOfLastLines(readAt, 4, 14, 7, newline)).toEqual({ offset: 4, missing: 5 });
+    expect(startOfLastLines(readAt, 5, 5, 7, newline)).toEqual({ offset: 5, missing: 7 });
   });
 
   it('finds code units of two bytes at even offsets only', () => {
     // U+0A00 U+000A: the bytes 0A 00 stand in the middle too.
     const wide = Buffer.from('a\n\u000a\u0a00b\u0100\n', 'utf16le');
+    const utf16 = { width: 2, lf: Buffer.from('\n', 'utf16le') };
     const read = (view: Uint8Array, at: number) => wide.copy(view, 0, at);
-    expect(startOfLastLines(read, 0, wide.length, 1, Buffer.from('\n', 'utf16le')).offset).toBe(6);
+    expect(startOfLastLines(read, 0, wide.length, 1, utf16).offset).toBe(6);
   });
 
   it('lives with a file that is shorter than it was', () => {
-    expect(startOfLastLines(readAt, 0, bytes.length + 600_000, 1, 10).offset).toBe(14);
+    expect(startOfLastLines(readAt, 0, bytes.length + 600_000, 1, newline).offset).toBe(14);
   });
 });
 
 describe('lastLines', () => {
   it('forgets what can no longer be printed', () => {
-    const ring = lastLines(3, 10);
+    const ring = lastLines(3, newline);
     const line = Buffer.from(`${'y'.repeat(99)}\n`);
     let sum = 0;
     for (let i = 0; i < 400_000; i++) {

@@ -1,0 +1,135 @@
+// How far each file has been printed, kept in a small JSON file that is replaced atomically: old or new, never half.
+
+import { createHash } from 'node:crypto';
+import { readFileSync } from 'node:fs';
+import { AtomicFile } from '../io/atomic-file.js';
+import { isSystemError, SluiceError } from '../io/failure.js';
+import { encodePath, fsPath } from '../io/path.js';
+import { readAt } from './operand.js';
+import { contentOf, type OlderFile } from './rotations.js';
+
+/** A place in a file, and what the file is known by: its inode, its first bytes, and those before the place. */
+export interface Place {
+  dev: string;
+  ino: string;
+  offset: number;
+  /** SHA-256 of the first `headLength` bytes, and of the `windowLength` bytes before `offset`. */
+  headLength: number;
+  head: string;
+  windowLength: number;
+  window: string;
+  /** When this was printed, in milliseconds since 1970. */
+  at: number;
+}
+
+const headLength = 256;
+const windowLength = 1024;
+
+const digest = (bytes: Uint8Array): string => createHash('sha256').update(bytes).digest('hex');
+
+/** The place `offset` of the open file `fd`, by what its bytes are now. */
+export function placeOf(fd: number, { dev, ino }: { dev: bigint; ino: bigint }, offset: number): Place {
+  const head = Buffer.alloc(Math.min(headLength, offset));
+  const window = Buffer.alloc(Math.min(windowLength, offset));
+  return {
+    dev: String(dev),
+    ino: String(ino),
+    offset,
+    headLength: head.length,
+    head: digest(head.subarray(0, readAt(fd, head, 0))),
+    windowLength: window.length,
+    window: digest(window.subarray(0, readAt(fd, window, offset - window.length))),
+    at: Date.now(),
+  };
+}
+
+/** Is `place` in this file: the same bytes at its beginning and before the place? */
+export function isIn(place: Place, fd: number): boolean {
+  const same = (length: number, from: number, expected: string) => {
+    const bytes = Buffer.alloc(length);
+    return readAt(fd, bytes, from) === length && digest(bytes) === expected;
+  };
+  return (
+    same(place.headLength, 0, place.head) && same(place.windowLength, place.offset - place.windowLength, place.window)
+  );
+}
+
+/** The same for an older file, compressed or not. A place at offset 0 is known by the inode alone. */
+export async function isInOlder(place: Place, file: OlderFile): Promise<boolean> {
+  if (place.offset === 0) return place.dev === String(file.dev) && place.ino === String(file.ino);
+  if (!file.compressed) return isIn(place, file.fd);
+  let head = Buffer.alloc(0);
+  let window = Buffer.alloc(0);
+  let at = 0;
+  try {
+    for await (const chunk of contentOf(file)) {
+      if (head.length < place.headLength) head = Buffer.concat([head, chunk]).subarray(0, place.headLength);
+      const used = chunk.subarray(0, place.offset - at);
+      window = Buffer.concat([window, used]).subarray(-place.windowLength);
+      at += used.length;
+      if (at === place.offset) return digest(head) === place.head && digest(window) === place.window;
+    }
+  } catch (error) {
+    // Damaged, or still being written: it is not there, as far as anybody can tell.
+    if (!(error instanceof Error)) throw error;
+  }
+  return false;
+}
+
+export class Checkpoint {
+  readonly #path: string;
+  readonly #places: Map<string, Place>;
+  #written = '';
+
+  /** Reads what is there. Throws where it is no checkpoint: overwriting somebody's file would be worse than stopping. */
+  constructor(path: string) {
+    this.#path = path;
+    this.#places = new Map(Object.entries(read(path)));
+  }
+
+  place(name: string): Place | undefined {
+    return this.#places.get(key(name));
+  }
+
+  set(name: string, place: Place): void {
+    this.#places.set(key(name), place);
+  }
+
+  /** Replaces the file, if there is something new to say. */
+  save(): void {
+    const text = `${JSON.stringify({ version: 1, files: Object.fromEntries(this.#places) })}\n`;
+    const compared = text.replace(/"at":\d+/g, '');
+    if (compared === this.#written) return;
+    const file = new AtomicFile(this.#path);
+    try {
+      const bytes = Buffer.from(text);
+      for (let at = 0; at < bytes.length; ) at += file.file.write(bytes.subarray(at)) ?? 0;
+      file.commitSync();
+    } catch (error) {
+      file.discard();
+      throw error;
+    }
+    this.#written = compared;
+  }
+}
+
+/** Names can be any bytes, JSON keys cannot. */
+const key = (name: string): string => (name.isWellFormed() ? name : `base64:${encodePath(name).toString('base64')}`);
+
+function read(path: string): Record<string, Place> {
+  let text: string;
+  try {
+    text = readFileSync(fsPath(path), 'utf8');
+  } catch (error) {
+    if (isSystemError(error, 'ENOENT')) return {};
+    throw error;
+  }
+  if (text === '') return {};
+  try {
+    const { version, files } = JSON.parse(text) as { version?: unknown; files?: Record<string, Place> };
+    if (version === 1 && typeof files === 'object' && files !== null) return files;
+  } catch {
+    // It says so below.
+  }
+  throw new SluiceError('not a checkpoint of this version', { path, state: 'left as it was' });
+}

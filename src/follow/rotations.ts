@@ -1,0 +1,88 @@
+// A log's older files beside it: NAME.1, NAME.2.gz, …, as bytes, from the newest to the oldest.
+
+import { closeSync, createReadStream, fstatSync, openSync, readdirSync } from 'node:fs';
+import { basename, dirname, join } from 'node:path';
+import { createGunzip } from 'node:zlib';
+import { decodePath, fsPath } from '../io/path.js';
+
+export interface OlderFile {
+  readonly name: string;
+  readonly fd: number;
+  readonly compressed: boolean;
+  readonly dev: bigint;
+  readonly ino: bigint;
+  readonly modified: number;
+}
+
+/**
+ * Opens `name`'s older files, newest first. They are held open, since a rotation may rename them at any moment; opened
+ * in this order, one that is renamed meanwhile is seen twice rather than not at all, and is left out the second time.
+ */
+export function openOlder(name: string, current: { dev: bigint; ino: bigint } | undefined): OlderFile[] {
+  const seen = new Set(current ? [`${current.dev} ${current.ino}`] : []);
+  const files: OlderFile[] = [];
+  for (const { path, compressed } of listOlder(name)) {
+    let fd: number;
+    try {
+      fd = openSync(fsPath(path), 'r');
+    } catch {
+      continue; // Gone since it was listed, or not ours to read.
+    }
+    const stat = fstatSync(fd, { bigint: true });
+    const key = `${stat.dev} ${stat.ino}`;
+    if (!stat.isFile() || seen.has(key)) {
+      closeSync(fd);
+      continue;
+    }
+    seen.add(key);
+    files.push({ name: path, fd, compressed, dev: stat.dev, ino: stat.ino, modified: Number(stat.mtimeMs) });
+  }
+  return files;
+}
+
+function listOlder(name: string): { path: string; compressed: boolean }[] {
+  const directory = dirname(name);
+  const prefix = `${basename(name)}.`;
+  const byNumber = new Map<number, { path: string; compressed: boolean }>();
+  let entries: Buffer[];
+  try {
+    entries = readdirSync(fsPath(directory), { encoding: 'buffer' });
+  } catch {
+    return [];
+  }
+  for (const entry of entries.map(decodePath)) {
+    if (!entry.startsWith(prefix)) continue;
+    const match = /^(\d+)(\.gz)?$/.exec(entry.slice(prefix.length));
+    if (!match) continue;
+    const number = Number(match[1]);
+    const compressed = match[2] !== undefined;
+    // While one is being compressed, both are there, and the plain one is whole.
+    if (compressed && byNumber.get(number)?.compressed === false) continue;
+    byNumber.set(number, { path: join(directory, entry), compressed });
+  }
+  return [...byNumber].sort(([a], [b]) => a - b).map(([, file]) => file);
+}
+
+export function closeOlder(files: OlderFile[]): void {
+  for (const { fd } of files) closeSync(fd);
+}
+
+/** Its content from byte `from` of the uncompressed text on. Memory: one chunk. */
+export async function* contentOf({ fd, compressed }: OlderFile, from = 0): AsyncGenerator<Buffer> {
+  const start = compressed ? 0 : from;
+  const raw = createReadStream('', { fd, autoClose: false, start, highWaterMark: 256 * 1024 });
+  if (!compressed) {
+    yield* raw as AsyncIterable<Buffer>;
+    return;
+  }
+  const text = createGunzip({ chunkSize: 256 * 1024 });
+  raw.on('error', (error) => text.destroy(error));
+  let skip = from;
+  for await (const chunk of raw.pipe(text) as AsyncIterable<Buffer>) {
+    if (skip >= chunk.length) skip -= chunk.length;
+    else {
+      yield chunk.subarray(skip);
+      skip = 0;
+    }
+  }
+}
