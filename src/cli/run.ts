@@ -2,6 +2,7 @@
 
 import { Command, CommanderError } from 'commander';
 import type { Outcome } from '../commands/context.js';
+import { blockedReads } from '../io/blocked-reads.js';
 import { failure } from '../io/failure.js';
 import { givenArguments } from './argv.js';
 import { type CommandLine, commands } from './commands.js';
@@ -17,7 +18,15 @@ declare const SLUICE_VERSION: string;
 
 /** Runs the command line and sets the process's exit code. Never throws. */
 export async function run(): Promise<void> {
-  const argv = givenArguments();
+  await settle(givenArguments());
+  // A read that was given up still blocks its thread, and the program would wait for it: for a key on a terminal, say.
+  if (blockedReads() > 0) {
+    const { native } = await import('../io/native.js');
+    native()?.files.exitNow(Number(process.exitCode));
+  }
+}
+
+async function settle(argv: string[]): Promise<void> {
   try {
     process.exitCode = await dispatch(argv);
   } catch (error) {

@@ -78,13 +78,13 @@ export async function resume(place: Place, file: OpenFile | undefined, older: Ol
   });
   // The same file by its inode and by its content, under any name.
   if (file && sameInode(file.stat) && isIn(place, file.fd)) return { parts: [], position: place.offset };
-  for (const [i, each] of older.entries()) if (sameInode(each) && (await isInOlder(place, each))) return after(i);
+  for (const [i, each] of older.entries()) if (sameInode(each.stat) && (await isInOlder(place, each))) return after(i);
   if (place.offset > 0) {
     // A copy of it, compressed perhaps. Of several that look alike the oldest, so that there is no gap.
     for (let i = older.length - 1; i >= 0; i--) if (await isInOlder(place, older[i]!)) return after(i);
     if (file && isIn(place, file.fd)) return { parts: [], position: place.offset };
   }
-  const since = older.filter(({ modified }) => modified >= place.at).reverse();
+  const since = older.filter(({ stat }) => Number(stat.mtimeMs) >= place.at).reverse();
   return {
     parts: since.map((each) => ({ file: each, from: 0 })),
     position: 0,

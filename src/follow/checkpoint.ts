@@ -56,7 +56,7 @@ export function isIn(place: Place, fd: number): boolean {
 
 /** The same for an older file, compressed or not. A place at offset 0 is known by the inode alone. */
 export async function isInOlder(place: Place, file: OlderFile): Promise<boolean> {
-  if (place.offset === 0) return place.dev === String(file.dev) && place.ino === String(file.ino);
+  if (place.offset === 0) return place.dev === String(file.stat.dev) && place.ino === String(file.stat.ino);
   if (!file.compressed) return isIn(place, file.fd);
   let head = Buffer.alloc(0);
   let window = Buffer.alloc(0);

@@ -1,7 +1,7 @@
 // One name on the command line while it is followed: the file it leads to, the files it led to before that may still be
 // written to, and what happened to it. Looking is always right, whatever made us look.
 
-import { fstatSync, statSync } from 'node:fs';
+import { closeSync, fstatSync, statSync } from 'node:fs';
 import { isSystemError } from '../io/failure.js';
 import { fsPath } from '../io/path.js';
 import type { Take } from './ending.js';
@@ -9,6 +9,7 @@ import { NameWatch, watchDescriptor } from './events.js';
 import { hasWriters } from './holders.js';
 import { type OpenFile, type Operand, openOperand } from './operand.js';
 import { Reading } from './reading.js';
+import { closeOlder, openOlder } from './rotations.js';
 
 /** What happened to a name, for people and programs. `offset`: how far the old content was read. */
 export type Happening =
@@ -163,13 +164,13 @@ export class Followed {
   /** True: there is more of it right now. */
   #readOldest(): boolean {
     const reading = this.readings[0];
-    if (!reading) return false;
+    if (!reading || this.#counting) return false;
     try {
       const seen = this.#modified;
       const look = reading.look(this.#take);
-      if (look === 'same' && !this.#counting) this.#modified -= seen;
+      if (look === 'same') this.#modified -= seen;
       if (look === 'rewritten') this.#rewritten(reading);
-      return look !== 'same';
+      return look === 'more';
     } catch (error) {
       if (!isSystemError(error) || (error as { path?: unknown }).path === 'standard output') throw error;
       this.#hooks.fail(this, error);
@@ -186,24 +187,23 @@ export class Followed {
     this.#hooks.ended(this);
     this.#hooks.happened(this, { type: 'truncated', offset });
     // Each modification is told once. One truncated it, and one more wrote what it has now; any other may have added what
-    // nobody will ever read. Events on their way are waited for.
+    // nobody will ever read. The kernel has queued them all: after two turns of the event loop they have come. Only then the new
+    // content is read, so that the loss is told in its place.
     const watched = !this.polled;
-    if (this.#counting) return;
+    const written = fstatSync(reading.file.fd).size > 0 ? 1 : 0;
     this.#counting = true;
-    const verdict = () => {
-      this.#counting = false;
-      const written = this.readings[0] === reading && fstatSync(reading.file.fd).size > 0 ? 1 : 0;
-      const modified = this.#modified;
-      this.#modified = 0;
-      if (watched && modified <= 1 + written) return;
-      this.#hooks.happened(this, {
-        type: 'lost',
-        offset,
-        reason: 'what was written to it before it was truncated, and after the last look, was not read',
-      });
-    };
-    // Timers run before events that came in the same turn, immediates after them.
-    setTimeout(() => setImmediate(verdict), 5);
+    setImmediate(() =>
+      setImmediate(() => {
+        this.#counting = false;
+        const modified = this.#modified;
+        this.#modified = 0;
+        if (!watched || modified > 1 + written) {
+          const reason = 'what was written to it before it was truncated, and after the last look, was not read';
+          this.#hooks.happened(this, { type: 'lost', offset, reason });
+        }
+        this.#hooks.wake(this);
+      }),
+    );
   }
 
   #checkName(): void {
@@ -241,9 +241,27 @@ export class Followed {
     if (newest) {
       newest.lastNews = performance.now();
       this.#hooks.happened(this, { type: 'rotated', offset: newest.position });
+      this.#addMissed(newest, file);
     }
     this.begin(file, 0, unwatch);
     this.#hooks.debug(() => `${name(this)}: a new file (inode ${file.stat.ino})`);
+  }
+
+  /** Rotated more than once since the last look: the files between `newest` and `file` have names with numbers now. */
+  #addMissed(newest: Reading, file: OpenFile): void {
+    const older = openOlder(this.operand.name, file.stat, ({ stat }) => newest.is(stat));
+    const last = older.pop();
+    const known = last !== undefined && newest.is(last.stat) && !older.some(({ compressed }) => compressed);
+    if (last) closeOlder([last]);
+    if (!known) {
+      closeOlder(older);
+      return;
+    }
+    for (const { fd, stat, name } of older.reverse()) {
+      this.#hooks.debug(() => `${name}: came and went between two looks`);
+      const missed = { fd, stat, seekable: true, start: 0, close: () => closeSync(fd) };
+      this.begin(missed, 0, this.watch(missed));
+    }
   }
 
   #found(): void {

@@ -1,32 +1,38 @@
 // A log's older files beside it: NAME.1, NAME.2.gz, …, as bytes, from the newest to the oldest.
 
-import { closeSync, createReadStream, fstatSync, openSync, readdirSync } from 'node:fs';
+import { type BigIntStats, closeSync, createReadStream, fstatSync, openSync, readdirSync } from 'node:fs';
 import { basename, dirname, join } from 'node:path';
 import { createGunzip } from 'node:zlib';
+import { failure, isSystemError } from '../io/failure.js';
 import { decodePath, fsPath } from '../io/path.js';
 
 export interface OlderFile {
   readonly name: string;
   readonly fd: number;
   readonly compressed: boolean;
-  readonly dev: bigint;
-  readonly ino: bigint;
-  readonly modified: number;
+  readonly stat: BigIntStats;
 }
 
 /**
  * Opens `name`'s older files, newest first. They are held open, since a rotation may rename them at any moment; opened
  * in this order, one that is renamed meanwhile is seen twice rather than not at all, and is left out the second time.
+ * Ends after the one that is `enough`.
  */
-export function openOlder(name: string, current: { dev: bigint; ino: bigint } | undefined): OlderFile[] {
+export function openOlder(
+  name: string,
+  current: { dev: bigint; ino: bigint } | undefined,
+  enough: (file: OlderFile) => boolean = () => false,
+): OlderFile[] {
   const seen = new Set(current ? [`${current.dev} ${current.ino}`] : []);
   const files: OlderFile[] = [];
   for (const { path, compressed } of listOlder(name)) {
     let fd: number;
     try {
       fd = openSync(fsPath(path), 'r');
-    } catch {
-      continue; // Gone since it was listed, or not ours to read.
+    } catch (error) {
+      if (isSystemError(error, 'ENOENT', 'EACCES')) continue; // Gone since it was listed, or not ours to read.
+      closeOlder(files);
+      throw failure(error, { path });
     }
     const stat = fstatSync(fd, { bigint: true });
     const key = `${stat.dev} ${stat.ino}`;
@@ -35,7 +41,9 @@ export function openOlder(name: string, current: { dev: bigint; ino: bigint } | 
       continue;
     }
     seen.add(key);
-    files.push({ name: path, fd, compressed, dev: stat.dev, ino: stat.ino, modified: Number(stat.mtimeMs) });
+    const file = { name: path, fd, compressed, stat };
+    files.push(file);
+    if (enough(file)) break;
   }
   return files;
 }

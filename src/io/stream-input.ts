@@ -4,6 +4,7 @@
 import { constants, fstatSync, openSync, read } from 'node:fs';
 import { createRequire } from 'node:module';
 import type { Socket } from 'node:net';
+import { blockedRead } from './blocked-reads.js';
 import { FileIO } from './file-io.js';
 import type { Source } from './raw.js';
 
@@ -146,7 +147,9 @@ class ThreadInput implements StreamInput {
   ready(): Promise<void> {
     if (this.#ended || this.#failed || this.#held.length > 0) return Promise.resolve();
     return new Promise((resolve) => {
+      const ended = blockedRead();
       read(this.#fd, this.#stash, 0, this.#stash.length, null, (error, count) => {
+        ended();
         if (error?.code === 'EAGAIN') {
           setTimeout(resolve, 5); // A neighbour made it non-blocking: the pump asks again.
           return;

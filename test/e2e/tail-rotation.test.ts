@@ -1,0 +1,192 @@
+import { spawn } from 'node:child_process';
+import { appendFileSync, existsSync, readFileSync, renameSync, truncateSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { gzipSync } from 'node:zlib';
+import { beforeEach, describe, expect, it } from 'vitest';
+import { Following } from '../helpers/following.js';
+import { eventually, root, sluice, temporary } from '../helpers/sluice.js';
+
+let home: string;
+let log: string;
+
+beforeEach(() => {
+  home = temporary();
+  log = join(home, 'log');
+});
+
+const writer = (...args: (string | number)[]) =>
+  spawn(process.execPath, [join(root, 'test/helpers/rotating-writer.mjs'), ...args.map(String)]);
+
+/** All lines, in order, each file's late line after its others. */
+function complete(lines: number, late: boolean): string {
+  let text = '';
+  for (let i = 1; i <= lines; i++) {
+    text += `line ${i}\n`;
+    if (late && i % Math.ceil(lines / 20) === 0 && i !== lines) text += `late ${i}\n`;
+  }
+  return `${text}end\n`;
+}
+
+describe('20,000 lines while the log is rotated', () => {
+  it.each(['rename', 'recreate'])('come once each and in order: %s', async (how) => {
+    writeFileSync(log, '');
+    const tail = new Following(['--debug', '-F', 'log'], { cwd: home });
+    await tail.follows();
+    const child = writer(log, 20_000, how);
+    // A deleted file that was never seen is nobody's to find again: each is seen before it goes.
+    child.stdout.on('data', async (number) => {
+      await eventually('it has read so far', () => tail.out.includes(`line ${String(number).trim()}\n`));
+      child.stdin.write('go\n');
+    });
+    await eventually('the end', () => tail.out.endsWith('end\n'));
+    const [lines, expected] = [tail.out.split('\n'), complete(20_000, true).split('\n')];
+    const at = expected.findIndex((line, i) => line !== lines[i]);
+    expect(lines.slice(at, at + 3), `differs from line ${at} on: ${tail.err}`).toEqual(expected.slice(at, at + 3));
+    expect(lines.length).toBe(expected.length);
+  });
+
+  it('come, or are said to be lost: copytruncate', async () => {
+    writeFileSync(log, '');
+    const tail = new Following(['--json', '-F', 'log'], { cwd: home });
+    await eventually('it has begun', () => {
+      appendFileSync(log, 'begun\n');
+      return tail.out !== '';
+    });
+    truncateSync(log, 0);
+    await eventually('truncated', () => tail.out.includes('truncated'));
+    const before = tail.out.length;
+    writer(log, 20_000, 'copytruncate', 5);
+    await eventually('the end', () => tail.out.includes('"end"'));
+    // Between two truncations either every line is there, or a loss is told.
+    let expected = 1;
+    let told = false;
+    for (const record of tail.out.slice(before).trim().split('\n')) {
+      const { type, text } = JSON.parse(record) as { type: string; text?: string };
+      if (type === 'lost' || type === 'truncated') told ||= type === 'lost';
+      else if (text?.startsWith('line ')) {
+        const number = Number(text.slice(5));
+        expect(number === expected || told || number < expected, `a gap at ${expected}, found ${number}`).toBe(true);
+        if (number !== expected) told = false;
+        expected = number + 1;
+      }
+    }
+  });
+});
+
+describe('--checkpoint', () => {
+  const once = (...more: string[]) => sluice(['tail', '--checkpoint', 'state', ...more, 'log'], { cwd: home });
+
+  it('leaves no gap, however often it is killed, while the log is rotated', async () => {
+    writeFileSync(log, '');
+    await once('-n', '1');
+    const child = writer(log, 20_000, 'rename', 40);
+    let ended = false;
+    child.on('exit', () => {
+      ended = true;
+    });
+    const args = ['-F', '--checkpoint', 'state', 'log'];
+    let out = '';
+    let random = 7;
+    while (!ended) {
+      const tail = new Following(args, { cwd: home });
+      random = (random * 48271) % 0x7fffffff;
+      await Promise.race([
+        new Promise((resolve) => setTimeout(resolve, 100 + (random % 300))),
+        new Promise((resolve) => child.once('exit', resolve)),
+      ]);
+      await tail.stop('SIGKILL');
+      out += `${tail.out}\n`;
+    }
+    const last = new Following(args, { cwd: home });
+    await eventually('the end', () => last.out.endsWith('end\n'));
+    out += last.out;
+    const seen = new Set(out.split('\n'));
+    expect(
+      complete(20_000, true)
+        .split('\n')
+        .filter((line) => !seen.has(line)),
+    ).toEqual([]);
+    // The pipe had everything that was remembered: little comes twice.
+    expect(out.split('\n').length).toBeLessThan(20_000 * 1.5);
+  });
+
+  it('goes on where the last run ended, through rotated and compressed files', async () => {
+    writeFileSync(log, '1\n2\n3\n');
+    expect((await once('-n', '1')).out).toBe('3\n');
+    expect((await once('-n', '1')).out).toBe('');
+    appendFileSync(log, '4\n');
+    writeFileSync(`${log}.2.gz`, gzipSync(readFileSync(log)));
+    writeFileSync(`${log}.1`, '5\n6\n');
+    writeFileSync(log, '7\n');
+    expect((await once('-n', '1')).out).toBe('4\n5\n6\n7\n');
+  });
+
+  it('finds the copy that copytruncate made', async () => {
+    writeFileSync(log, '1\n2\n');
+    await once();
+    appendFileSync(log, '3\n');
+    writeFileSync(`${log}.1`, readFileSync(log));
+    writeFileSync(log, '4\n');
+    expect((await once()).out).toBe('3\n4\n');
+  });
+
+  it('says so where its place is in no file any more', async () => {
+    writeFileSync(log, '1\n2\n');
+    await once();
+    writeFileSync(log, 'other\n');
+    const { out, stderr, status } = await once();
+    expect({ out, status }).toEqual({ out: 'other\n', status: 0 });
+    expect(stderr).toContain('lost: byte 4, where the last run ended, is in no file any more');
+  });
+
+  it('goes on at the beginning of a line that had not ended', async () => {
+    writeFileSync(log, '1\npart');
+    const first = new Following(['--json', '-f', '--checkpoint', 'state', 'log'], { cwd: home });
+    await eventually('the line', () => first.out.includes('"1"') && existsSync(join(home, 'state')));
+    await first.stop('SIGKILL');
+    appendFileSync(log, 'ial\n');
+    const { out } = await once('--json');
+    expect(out).toContain('{"type":"line","file":"log","offset":2,"text":"partial"}\n');
+  });
+
+  it('never overwrites what is no checkpoint', async () => {
+    writeFileSync(log, '1\n');
+    writeFileSync(join(home, 'state'), 'my diary\n');
+    const { status, stderr } = await once();
+    expect(status).toBe(1);
+    expect(stderr).toContain('state: not a checkpoint of this version');
+    expect(readFileSync(join(home, 'state'), 'utf8')).toBe('my diary\n');
+  });
+
+  it('goes on with what was added to a file that was renamed, and with the new one', async () => {
+    writeFileSync(log, 'same\n');
+    await once();
+    appendFileSync(log, 'same\n');
+    renameSync(log, `${log}.1`);
+    writeFileSync(log, 'same\nsame\nsame\n');
+    expect((await once()).out).toBe('same\n'.repeat(4));
+  });
+});
+
+describe('--across-rotations', () => {
+  it('takes from older files what the newest has too little of', async () => {
+    writeFileSync(`${log}.3.gz`, gzipSync('1\n2\n3\n'));
+    writeFileSync(`${log}.2`, '4\n5\n');
+    writeFileSync(`${log}.1`, '');
+    writeFileSync(log, '6\n7');
+    const run = async (n: number) =>
+      (await sluice(['tail', '-n', `${n}`, '--across-rotations', 'log'], { cwd: home })).out;
+    expect(await run(2)).toBe('6\n7');
+    expect(await run(3)).toBe('5\n6\n7');
+    expect(await run(5)).toBe('3\n4\n5\n6\n7');
+    expect(await run(50)).toBe('1\n2\n3\n4\n5\n6\n7');
+  });
+
+  it('goes with -n N alone', async () => {
+    for (const other of [
+      ['-c', '5'],
+      ['-n', '+5'],
+    ])
+      expect((await sluice(['tail', ...other, '--across-rotations', 'log'], { cwd: home })).status).toBe(2);
+  });
+});
