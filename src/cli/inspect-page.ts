@@ -1,7 +1,6 @@
 // How `sluice inspect` looks to a person: aligned pages, in which a conclusion and an unknown never look like a fact.
 
 import type { ChalkInstance } from 'chalk';
-import prettyBytes from 'pretty-bytes';
 import { isInferred, isUnknown } from '../probe/certainty.js';
 import type { FileFacts } from '../probe/file-facts.js';
 import type { Opener } from '../probe/openers.js';
@@ -78,10 +77,21 @@ export function sureness(certainty: number): string {
   return certainty >= 0.95 ? 'almost certain' : certainty >= 0.8 ? 'likely' : certainty >= 0.5 ? 'probably' : 'perhaps';
 }
 
-export const size = (bytes: number): string =>
-  bytes < 1024 ? `${bytes} B` : prettyBytes(bytes, { binary: true, maximumFractionDigits: 1 });
+const units = ['B', 'KiB', 'MiB', 'GiB', 'TiB', 'PiB', 'EiB'];
 
-export const count = (number: number): string => number.toLocaleString('en-US');
+/** `1.5 KiB`. By hand, as `count`. */
+export function size(bytes: number): string {
+  let power = 0;
+  let value = bytes;
+  for (; value >= 1024 && power < units.length - 1; power++) value /= 1024;
+  return `${Math.floor(value * 10) / 10} ${units[power]}`;
+}
+
+/** With thousands apart; by hand, since loading a locale costs more than all else here. */
+export function count(number: number): string {
+  const [whole, fraction] = String(number).split('.') as [string, string?];
+  return whole.replace(/\B(?=(\d{3})+$)/g, ',') + (fraction === undefined ? '' : `.${fraction}`);
+}
 
 export const plural = (number: number, word: string): string => `${count(number)} ${word}${number === 1 ? '' : 's'}`;
 
@@ -187,8 +197,11 @@ function openIn({ pid, command, descriptors, mapped }: Opener, page: Page): stri
   return `${pid} ${page.name(clip(command, 60))} ${page.dim(`(${how.join(', ')})`)}`;
 }
 
-export const clip = (text: string, width: number): string =>
-  text.length <= width ? text : `${text.slice(0, width - 1)}…`;
+/** On one line, and no wider than `width`. */
+export function clip(text: string, width: number): string {
+  const line = text.replace(/\s+/g, ' ');
+  return line.length <= width ? line : `${line.slice(0, width - 1)}…`;
+}
 
 function textRows(facts: FileFacts, page: Page): Row[] {
   if (facts.content === 'empty') return [['content', 'empty']];

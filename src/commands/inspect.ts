@@ -1,11 +1,13 @@
 // `sluice inspect`: what a file, a stream, a pipe or a process is. Nothing it looks at is changed.
 
+import { setTimeout as sleep } from 'node:timers/promises';
 import { failure } from '../io/failure.js';
 import { whileUnfinished } from '../io/unfinished.js';
 import { type FileFacts, fileFacts, type Located, locate } from '../probe/file-facts.js';
 import { identityKey, openersOf } from '../probe/openers.js';
 import { PipeMeter } from '../probe/pipe-meter.js';
 import { pipeReport } from '../probe/pipe-report.js';
+import { processFacts } from '../probe/process-facts.js';
 import { streamFacts } from '../probe/stream-facts.js';
 import type { Context, Outcome } from './context.js';
 
@@ -73,4 +75,31 @@ export async function inspectPipe(context: Context): Promise<Outcome> {
     process.removeListener('SIGUSR1', report);
   }
   return 'done';
+}
+
+export interface InspectProcessesOptions {
+  pids: number[];
+  /** Milliseconds from one look to the next; undefined: one look. */
+  every: number | undefined;
+}
+
+/** A record each; with `every` again and again, until all have ended. */
+export async function inspectProcesses({ pids, every }: InspectProcessesOptions, context: Context): Promise<Outcome> {
+  let failed = false;
+  for (let first = true; ; first = false) {
+    let alive = 0;
+    for (const pid of pids) {
+      try {
+        context.record({ ...(await processFacts(pid)) });
+        alive++;
+      } catch (error) {
+        // That it ends while it is watched is what one watches for.
+        if (!first && failure(error).code === 'ESRCH') continue;
+        failed = true;
+        context.fail(failure(error));
+      }
+    }
+    if (every === undefined || alive === 0) return failed ? 'failed' : 'done';
+    await sleep(every);
+  }
 }

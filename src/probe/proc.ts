@@ -91,8 +91,9 @@ export function descriptorsOf(pid: number): Descriptor[] | Unknown | undefined {
   const found: Descriptor[] = [];
   for (const name of names) {
     try {
-      const link = readlinkSync(`/proc/${pid}/fd/${name}`, { encoding: 'buffer' });
-      found.push({ fd: Number(name), link: decodePath(link) });
+      const bytes = readlinkSync(`/proc/${pid}/fd/${name}`, 'latin1');
+      const link = /[\x80-\xff]/.test(bytes) ? decodePath(Buffer.from(bytes, 'latin1')) : bytes;
+      found.push({ fd: Number(name), link });
     } catch (error) {
       if (isSystemError(error, 'EACCES', 'EPERM')) return unknown('not permitted');
       // Closed meanwhile.

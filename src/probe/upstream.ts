@@ -53,13 +53,11 @@ export function upstreamOf(pipe: BigIntStats): {
     return { writers, readers, upstream: unknown(reason) };
   }
   const pids = [...new Set(writers.map(({ pid }) => pid))];
-  // A process whose child holds the same end has most likely only started it.
+  // A process whose child holds the same end has most likely only started it, unless it is the one that writes.
   const parents = new Set(pids.map((pid) => statOf(pid)?.parent));
-  const leaves = pids.filter((pid) => !parents.has(pid));
-  const candidates = leaves.length > 0 ? leaves : pids;
-  const chosen = candidates
-    .map((pid) => ({ pid, counters: countersOf(pid) }))
-    .sort((one, other) => writtenIn(other.counters) - writtenIn(one.counters))[0]!.pid;
+  const chosen = pids
+    .map((pid) => ({ pid, written: writtenIn(countersOf(pid)), leaf: parents.has(pid) ? 0 : 1 }))
+    .sort((one, other) => other.written - one.written || other.leaf - one.leaf)[0]!.pid;
   return { writers, readers, upstream: describe(chosen) };
 }
 
