@@ -2,12 +2,14 @@
 
 import { setTimeout as sleep } from 'node:timers/promises';
 import { failure } from '../io/failure.js';
+import type { OpenOptions } from '../io/open.js';
 import { whileUnfinished } from '../io/unfinished.js';
 import { type FileFacts, fileFacts, type Located, locate } from '../probe/file-facts.js';
 import { identityKey, openersOf } from '../probe/openers.js';
 import { PipeMeter } from '../probe/pipe-meter.js';
 import { pipeReport } from '../probe/pipe-report.js';
 import { processFacts } from '../probe/process-facts.js';
+import { stackFacts } from '../probe/stack-facts.js';
 import { streamFacts } from '../probe/stream-facts.js';
 import type { Context, Outcome } from './context.js';
 
@@ -102,4 +104,13 @@ export async function inspectProcesses({ pids, every }: InspectProcessesOptions,
     if (every === undefined || alive === 0) return failed ? 'failed' : 'done';
     await sleep(every);
   }
+}
+
+/** The layers of open(), without opening anything. Throws what open() refuses. */
+export function inspectStack(
+  { path, mode, ...options }: { path: string; mode: string } & OpenOptions,
+  context: Context,
+): Outcome {
+  context.record({ ...stackFacts(path, mode, options) });
+  return 'done';
 }
