@@ -41,7 +41,7 @@ export const commands: Record<string, Entry> = {
     load: () => import('./tail.js'),
   },
   inspect: { summary: 'say what a file, a stream, a pipe or a process is', load: () => import('./inspect.js') },
-  sync: { summary: "make a directory's contents equal to another's" },
+  sync: { summary: "make a directory's contents equal to another's", load: () => import('./sync.js') },
   flush: { summary: 'make files that exist already survive a power cut', load: () => import('./flush.js') },
   bench: { summary: 'measure this storage over buffer sizes', load: () => import('./bench.js') },
   completion: {

@@ -132,6 +132,7 @@ function planSettings(options: CopyOptions, source: Tree, freshRoot: boolean): P
     devices: options.devices && process.geteuid?.() === 0,
     oneFileSystem: options.oneFileSystem,
     scope: rootScope(filter.rules, git, source),
+    replaceDirectories: false,
     extras: false,
     same: false,
     freshRoot,
@@ -256,6 +257,7 @@ function planEvents(source: Tree, target: Tree, { context, totals }: Run): PlanE
       if (code === 'ERR_DEVICE') totals.lost.set('device', (totals.lost.get('device') ?? 0) + 1);
     },
     extra() {},
+    occupied() {},
     count() {},
   };
 }

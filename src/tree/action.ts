@@ -15,7 +15,7 @@ export interface Action {
   /** null where it is not there. */
   source: Facts | null;
   target: Facts | null;
-  /** For 'link': the relative path of the name that this one becomes a hard link to. */
+  /** For 'link': the relative path of the name that this one becomes a hard link to; none: the same path in another tree. */
   to?: string;
 }
 
@@ -51,7 +51,7 @@ export type Step =
   /** `late`: only once all that came before is done; it holds its node until then. */
   | { do: 'entry'; node: Node; action: Action; late?: true }
   /** Unchanged: of interest only where a whole new tree is built. */
-  | { do: 'same'; node: Node; path: string; target: Facts }
+  | { do: 'same'; node: Node; path: string; source: Facts }
   | { do: 'leave'; node: Node }
   /** Work goes on, and the event loop may have a turn. */
   | { do: 'pause' };

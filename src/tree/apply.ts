@@ -1,25 +1,30 @@
 // The plan carried out: directories by this thread, as the walk goes; entries in batches, by this thread and, where there
 // are many, by worker threads. What was done is told in the plan's order, whoever did it.
 
-import { fchmodSync } from 'node:fs';
+import { closeSync, constants, fchmodSync } from 'node:fs';
 import type { Loss } from '../io/attributes.js';
+import { fsyncFile } from '../io/durability.js';
 import { isSystemError, SluiceError } from '../io/failure.js';
 import { tempName } from '../io/temp-name.js';
 import { whileUnfinished } from '../io/unfinished.js';
 import { readExtended } from '../io/xattrs.js';
 import type { Action, Node, Step } from './action.js';
 import {
+  commitEntry,
   copyEntry,
   copyLarge,
   type Done,
   type EntrySettings,
   type Failed,
   failedAs,
+  remove,
   smallFile,
   type Way,
+  type Work,
 } from './copy-entry.js';
 import { Crew, type Group, type Result } from './crew.js';
 import { dressOpen, modeOf, takeAwayXattrs } from './dress.js';
+import type { Facts } from './facts.js';
 import { holding } from './holding.js';
 import { places } from './place.js';
 import { nameOf, parentOf, type Tree } from './tree.js';
@@ -27,7 +32,7 @@ import { nameOf, parentOf, type Tree } from './tree.js';
 export interface ApplyEvents {
   /** In the plan's order. */
   done(action: Action, done: Done): void;
-  failed(action: Action | null, error: SluiceError): void;
+  failed(action: Action | null, error: SluiceError, side: Failed['side']): void;
   lost(what: Loss): void;
   /** Bytes and files, with totals once the walk has ended. */
   progress(state: { bytes: number; files: number; totalBytes?: number; totalFiles?: number; name?: string }): void;
@@ -36,9 +41,18 @@ export interface ApplyEvents {
 export interface ApplySettings {
   entry: EntrySettings;
   jobs: number;
+  /** A new tree is built, so that nothing in the target counts; what is the same is linked from this tree, the old one. */
+  old?: Tree | undefined;
+  /** Files that are the same here are linked from here. */
+  reference?: Tree | undefined;
   /** Takes the place of the engine's own way of copying a file, one at a time: for what is asked of it besides. */
   single?: ((way: Way, action: Action) => Promise<Done>) | undefined;
 }
+
+/** Entries staged at most before they are made durable and get their names. */
+const stagedAtMost = 8192;
+/** Calls to fsync at a time: libuv has four threads. */
+const syncsAtOnce = 4;
 
 /** Entries and bytes a batch, and batches that the walk may be ahead. */
 const batchEntries = 128;
@@ -87,6 +101,11 @@ export class Application {
   #late: (Step & { do: 'entry' }) | null = null;
   #crew: Crew | null = null;
   #inFlight = 0;
+  /** Done but for their names: they wait to be made durable together. */
+  #staged: Batch[] = [];
+  #stagedEntries = 0;
+  #stopping = false;
+  readonly #changed = new Set<string>();
   #wake: (() => void) | null = null;
   #counts = { bytes: 0, files: 0, totalBytes: 0, totalFiles: 0, large: 0 };
 
@@ -105,7 +124,11 @@ export class Application {
   }
 
   async run(): Promise<void> {
-    const finished = whileUnfinished(() => this.#crew?.stopNow());
+    const finished = whileUnfinished(() => {
+      this.#stopping = true;
+      this.#crew?.stopNow();
+      for (const batch of this.#told) this.#unstage(batch);
+    });
     const ticking = setInterval(() => this.#progress(), 200);
     ticking.unref();
     try {
@@ -115,11 +138,14 @@ export class Application {
         const batch = this.#queue.shift();
         if (batch) {
           await this.#inline(batch);
+          if (this.#stagedEntries >= stagedAtMost) await this.#commit();
           await turn();
         } else if (this.#inFlight > 0) {
           await new Promise<void>((resolve) => {
             this.#wake = resolve;
           });
+        } else if (this.#staged.length > 0) {
+          await this.#commit();
         } else if (this.#late) {
           const step = this.#late;
           this.#late = null;
@@ -169,6 +195,9 @@ export class Application {
         }
         this.#add(step.node, step.action);
         return;
+      case 'same':
+        if (this.#settings.old) this.#carry(step.node, step.path, step.source);
+        return;
       default:
     }
   }
@@ -180,6 +209,10 @@ export class Application {
       return;
     }
     if (node.target) node.touched = true;
+    if (action.action === 'link') {
+      batch.items.push({ node, action, result: this.#linkReference(action) });
+      return;
+    }
     batch.items.push({ node, action, result: null });
     let group = batch.groups.at(-1);
     if (batch.nodes.at(-1) !== node || !group) {
@@ -188,8 +221,9 @@ export class Application {
       batch.nodes.push(node);
       node.pending++;
     }
-    const { source, target } = action;
-    group.works.push({ name: nameOf(action.path), action: action.action, source: source!, target });
+    // In a new tree nothing is there to be updated.
+    const work = this.#settings.old ? ({ action: 'create', target: null } as const) : action;
+    group.works.push({ name: nameOf(action.path), action: work.action, source: action.source!, target: work.target });
     batch.bytes += action.bytes;
     batch.entries++;
     this.#counts.totalBytes += action.bytes;
@@ -227,6 +261,7 @@ export class Application {
       this.#crew.give(member, batch.groups, (results) => {
         this.#inFlight--;
         this.#finish(batch, results);
+        if (this.#stopping) return;
         if (!this.#walked && this.#queue.length < inHand) this.#walk();
         this.#feed();
         this.#wake?.();
@@ -235,30 +270,16 @@ export class Application {
   }
 
   async #inline(batch: Batch): Promise<void> {
-    const { single } = this.#settings;
-    const actions = single && batch.items.filter(({ result }) => !result).map(({ action }) => action);
-    const results: Result[] = [];
+    const items = batch.items.filter(({ result }) => !result);
+    let next = 0;
     let end = performance.now() + slice;
     for (const { directory, works } of batch.groups) {
       for (const work of works) {
+        const item = items[next++]!;
         try {
-          const way = { source: this.#source.at(directory), target: this.#target.at(directory) };
-          const { entry } = this.#settings;
-          const action = actions?.[results.length];
-          if (single && action?.source?.kind === 'file' && action.action !== 'metadata') {
-            results.push(await holding(way, (held) => single(held, action)));
-            continue;
-          }
-          results.push(
-            copyEntry(way, work, entry, this.#buffer) ??
-              (await holding(way, (held) =>
-                copyLarge(held, work, entry, (count) => {
-                  this.#counts.large += count;
-                }),
-              )),
-          );
+          item.result = await this.#one(directory, work, item.action);
         } catch (error) {
-          results.push({ failed: failedAs(error) });
+          item.result = { failed: failedAs(error) };
         }
         if (performance.now() > end) {
           await turn();
@@ -266,7 +287,18 @@ export class Application {
         }
       }
     }
-    this.#finish(batch, results);
+    this.#finish(batch, []);
+  }
+
+  #one(directory: string, work: Work, action: Action): Done | Promise<Done> {
+    const { entry, single } = this.#settings;
+    const way = { source: this.#source.at(directory), target: this.#target.at(directory) };
+    if (single && work.source.kind === 'file' && work.action !== 'metadata')
+      return holding(way, (held) => single(held, action));
+    const onBytes = (count: number) => {
+      this.#counts.large += count;
+    };
+    return copyEntry(way, work, entry, this.#buffer) ?? holding(way, (held) => copyLarge(held, work, entry, onBytes));
   }
 
   /** Results come in the order of the works; what is at the head of the line is told. */
@@ -274,14 +306,90 @@ export class Application {
     let next = 0;
     for (const item of batch.items)
       item.result ??= results instanceof Error ? { failed: failedAs(results) } : results[next++]!;
+    if (this.#settings.entry.stage && batch.entries > 0) {
+      this.#staged.push(batch);
+      this.#stagedEntries += batch.entries;
+    } else this.#close(batch);
+  }
+
+  /** All of it is in place: it can be told, when its turn comes. */
+  #close(batch: Batch): void {
     batch.finished = true;
     for (const node of batch.nodes) this.#release(node);
     while (this.#told[0]?.finished) for (const item of this.#told.shift()!.items) this.#tell(item);
   }
 
+  /** Staged files reach stable storage, all of them, and then get their names. */
+  async #commit(): Promise<void> {
+    const batches = this.#staged;
+    this.#stagedEntries = 0;
+    const works = batches.flatMap((batch) => staged(batch));
+    let next = 0;
+    const sync = async () => {
+      for (let each = works[next++]; each; each = works[next++]) {
+        try {
+          await this.#fsync(each.directory, each.done.staged!);
+        } catch (error) {
+          each.error = error;
+        }
+      }
+    };
+    await Promise.all(Array.from({ length: syncsAtOnce }, sync));
+    for (const { directory, work, done, error, item } of works) {
+      const temp = done.staged!;
+      try {
+        if (error !== undefined) throw error;
+        const target = this.#target.at(directory);
+        item.result = commitEntry(target, temp, work, { ...done, staged: '' }, this.#settings.entry.noClobber);
+        this.#changed.add(directory);
+      } catch (failed) {
+        item.result = { failed: failedAs(failed) };
+        remove(this.#target.at(directory), temp);
+      }
+    }
+    // Others may have come meanwhile.
+    this.#staged = this.#staged.slice(batches.length);
+    for (const batch of batches) this.#close(batch);
+  }
+
+  /** Once, and never again: after a failed fsync the kernel holds the lost pages for clean. */
+  async #fsync(directory: string, temp: string): Promise<void> {
+    const at = this.#target.at(directory);
+    // Links and special files are their directory's matter.
+    if (places().stat(at, temp)?.kind !== 'file') return;
+    const fd = places().open(at, temp, constants.O_RDONLY);
+    try {
+      await fsyncFile(fd);
+    } finally {
+      closeSync(fd);
+    }
+  }
+
+  #unstage(batch: Batch): void {
+    for (const { directory, done } of staged(batch)) remove(this.#target.at(directory), done.staged!);
+  }
+
+  /** The names in every directory that was changed reach stable storage. Calls `failed` for those that do not. */
+  async syncDirectories(failed: (error: SluiceError) => void): Promise<void> {
+    for (const path of this.#changed) {
+      try {
+        await fsyncFile(this.#target.at(path).fd);
+      } catch (error) {
+        failed(this.located({ ...failedAs(error), state: 'what is in it may not survive a power cut' }, path));
+      }
+    }
+    this.#changed.clear();
+  }
+
+  /** Entries in this directory have changed by other hands than ours: its attributes are to be set again. */
+  changedIn(node: Node): void {
+    node.touched = true;
+    this.dressDirectory(node);
+  }
+
   #tell({ action, result }: Item): void {
     if ('failed' in result!) {
-      this.#events.failed(action, this.located(result.failed, action.path));
+      this.#fail(action, result.failed, action.path);
       return;
     }
     for (const what of result!.lost) this.#events.lost(what);
@@ -290,6 +398,10 @@ export class Application {
       this.#counts.bytes += result!.bytes;
     }
     this.#events.done(action, result!);
+  }
+
+  #fail(action: Action | null, failed: Failed, path: string): void {
+    this.#events.failed(action, this.located(failed, path), failed.side);
   }
 
   /** With the names that the user knows. */
@@ -313,10 +425,13 @@ export class Application {
   #enter(node: Node, action: Action | null): boolean {
     const { keep } = this.#settings.entry;
     try {
-      if (action && !node.target) {
+      const fresh = this.#settings.old !== undefined;
+      if (fresh) node.touched = true;
+      if (fresh || (action && !node.target)) {
+        if (node.parent) node.parent.touched = true;
         const at = node.path === '' ? null : this.#target.at(parentOf(node.path));
         const name = nameOf(node.path);
-        if (at && action.target) places().unlink(at, name);
+        if (at && action?.target && !fresh) places().unlink(at, name);
         // Closed to others while it is to be dressed; else as it will be, but that we may write in it.
         const mode = keep.mode || keep.owner || keep.xattrs ? 0o700 : modeOf(node.source, null, keep) | 0o700;
         if (at) places().makeDirectory(at, name, mode);
@@ -324,7 +439,7 @@ export class Application {
       if (action) this.#open.items.push({ node, action, result: nothingMoved });
       return true;
     } catch (error) {
-      this.#events.failed(action, this.located(failedAs(error), node.path));
+      this.#fail(action, failedAs(error), node.path);
       node.touched = false;
       return false;
     }
@@ -351,18 +466,20 @@ export class Application {
   dressDirectory(node: Node): void {
     const { keep } = this.#settings.entry;
     if (!node.touched && !node.opened) return;
+    this.#changed.add(node.path);
     try {
+      const existing = this.#settings.old ? null : node.target;
       const fd = this.#target.at(node.path).fd;
       if (keep.mode || keep.owner || keep.times || keep.xattrs) {
         const from = { source: this.#source.at(node.path).fd, replaced: null };
-        for (const what of dressOpen(fd, node.source, node.target, from, keep)) this.#events.lost(what);
-        if (keep.xattrs && node.target) takeAwayXattrs(fd, readExtended(from.source)?.xattrs ?? new Map());
+        for (const what of dressOpen(fd, node.source, existing, from, keep)) this.#events.lost(what);
+        if (keep.xattrs && existing) takeAwayXattrs(fd, readExtended(from.source)?.xattrs ?? new Map());
       } else {
-        const mode = modeOf(node.source, node.target, keep);
-        if (node.opened || (!node.target && (mode & 0o700) !== 0o700)) fchmodSync(fd, mode);
+        const mode = modeOf(node.source, existing, keep);
+        if (node.opened || (!existing && (mode & 0o700) !== 0o700)) fchmodSync(fd, mode);
       }
     } catch (error) {
-      this.#events.failed(null, this.located(failedAs(error), node.path));
+      this.#fail(null, failedAs(error), node.path);
     }
   }
 
@@ -370,13 +487,35 @@ export class Application {
   #link({ node, action }: Step & { do: 'entry' }): void {
     const name = nameOf(action.path);
     try {
-      this.#events.done(action, linkEntry(this.#target, action.to!, action.path));
+      this.#events.done(action, linkEntry(this.#target, action.to!, this.#target, action.path));
       if (node.target) node.touched = true;
     } catch (error) {
       if (isSystemError(error, 'EPERM', 'EMLINK', 'ENOTSUP', 'EOPNOTSUPP')) this.#copyInstead(node, action, name);
-      else this.#events.failed(action, this.located(failedAs(error), action.path));
+      else this.#fail(action, failedAs(error), action.path);
     }
     this.#release(node);
+  }
+
+  /** A file that an earlier tree has already. */
+  #linkReference(action: Action): Result | null {
+    try {
+      return linkEntry(this.#settings.reference!, action.path, this.#target, action.path);
+    } catch (error) {
+      return { failed: failedAs(error) };
+    }
+  }
+
+  /** What is the same in the old tree is in the new one by another name; a copy, where that cannot be. */
+  #carry(node: Node, path: string, source: Facts): void {
+    try {
+      linkEntry(this.#settings.old!, path, this.#target, path);
+    } catch (error) {
+      if (!isSystemError(error, 'EPERM', 'EMLINK', 'EXDEV', 'ENOTSUP', 'EOPNOTSUPP')) {
+        this.#fail(null, failedAs(error), path);
+        return;
+      }
+      this.#add(node, { action: 'create', path, reason: 'same', bytes: source.size, source, target: null });
+    }
   }
 
   /** A filesystem without hard links, or too many of them: a copy, and a loss. */
@@ -394,12 +533,22 @@ export class Application {
   }
 }
 
-/** Make `path` a hard link to `to`, replacing what is there in one step. */
-function linkEntry(tree: Tree, to: string, path: string): Done {
+/** What a batch has under temp names. */
+function staged(batch: Batch): { directory: string; work: Work; done: Done; item: Item; error?: unknown }[] {
+  const open = batch.items.filter(({ result }) => result && !('failed' in result) && result.staged);
+  return open.map((item) => {
+    const { path, action, source, target } = item.action;
+    const work: Work = { name: nameOf(path), action, source: source!, target };
+    return { directory: parentOf(path), work, done: item.result as Done, item };
+  });
+}
+
+/** Make `path` in `tree` a hard link to `to` in `other`, replacing what is there in one step. */
+function linkEntry(other: Tree, to: string, tree: Tree, path: string): Done {
   const name = nameOf(path);
   const done: Done = { bytes: 0, method: 'link', lost: [] };
   // Held by itself: the tree may close it when it opens the other directory.
-  const from = places().openPlace(tree.at(parentOf(to)), '.', false);
+  const from = places().openPlace(other.at(parentOf(to)), '.', false);
   try {
     return tryLink(name) ? done : replace();
   } finally {

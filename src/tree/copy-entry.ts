@@ -36,6 +36,8 @@ export interface Work {
   action: Verb;
   source: Facts;
   target: Facts | null;
+  /** Its name in the destination, if that is another one. */
+  as?: string;
 }
 
 export interface Done {
@@ -142,7 +144,7 @@ function copySmall(way: Way, work: Work, settings: EntrySettings, buffer: Buffer
     const fd = to;
     to = -1;
     closeSync(fd);
-    const done = place(way, temp, name, { bytes: size, method: 'readinto', lost }, settings);
+    const done = place(way, temp, work, { bytes: size, method: 'readinto', lost }, settings);
     temp = undefined;
     return done;
   } finally {
@@ -170,9 +172,17 @@ function dress(
 }
 
 /** The rename, which is the commit; or, without clobbering, a link, which fails where the name is taken. */
-function place({ target }: Way, temp: string, name: string, done: Done, { noClobber, stage }: EntrySettings): Done {
-  if (stage) return { ...done, staged: temp };
+function place({ target }: Way, temp: string, work: Work, done: Done, settings: EntrySettings): Done {
+  if (settings.stage) return { ...done, staged: temp };
+  return commitEntry(target, temp, work, done, settings.noClobber);
+}
+
+/** Give a staged file its name. Throws with the destination as it was; the temp file is the caller's to remove. */
+export function commitEntry(target: Place, temp: string, work: Work, done: Done, noClobber: boolean): Done {
+  const name = work.as ?? work.name;
   if (!noClobber) {
+    // An empty directory in its place: rename replaces those by directories only.
+    if (work.target?.kind === 'directory') places().removeDirectory(target, name);
     places().rename(target, temp, target, name);
     return done;
   }
@@ -198,16 +208,17 @@ export function remove(at: Place, temp: string): void {
 /** What is made by one call, complete: under a temp name, so that it is dressed, and replaces what is there, in one step. */
 function makeNamed(
   way: Way,
-  { name, source }: Work,
+  work: Work,
   settings: EntrySettings,
   method: Done['method'],
   make: (temp: string) => void,
 ): Done {
+  const { name, source } = work;
   const temp = tempName(name);
   try {
     make(temp);
     const lost = dressNamed(way.target, temp, source, places().pathOf(way.source, name), settings.keep);
-    return place(way, temp, name, { bytes: 0, method, lost }, settings);
+    return place(way, temp, work, { bytes: 0, method, lost }, settings);
   } catch (error) {
     remove(way.target, temp);
     throw error;
@@ -270,7 +281,7 @@ async function copyOnce(
     const lost = dress(sink.fileno(), source.fileno(), before, way, work, settings);
     sink.close();
     const done = { bytes, method, lost, ...(warning !== undefined && { warning }) };
-    return place(way, temp, name, done, settings);
+    return place(way, temp, work, done, settings);
   } catch (error) {
     sink?.close();
     remove(way.target, temp);

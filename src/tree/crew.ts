@@ -1,7 +1,7 @@
 // Worker threads that put entries in place, a batch at a time. They share the process's descriptors, so that the roots are
 // opened once; told to stop, they clean up behind themselves before they say so.
 
-import { Worker } from 'node:worker_threads';
+import { MessageChannel, type MessagePort, receiveMessageOnPort, Worker } from 'node:worker_threads';
 import type { Done, EntrySettings, Failed, Work } from './copy-entry.js';
 
 /** Entries of directories, in order: what one message carries. */
@@ -25,6 +25,8 @@ export interface CrewSettings {
   /** One 64-bit word: bytes of large files moved so far, by all workers. */
   moved: SharedArrayBuffer;
   index: number;
+  /** Batches come and results go here. */
+  port: MessagePort;
 }
 
 /** Words of the shared memory. */
@@ -36,11 +38,11 @@ const patience = 5000;
 
 export class Crew {
   readonly size: number;
-  readonly #workers: { worker: Worker; inFlight: ((results: Result[] | Error) => void)[] }[] = [];
+  readonly #workers: { worker: Worker; port: MessagePort; inFlight: ((results: Result[] | Error) => void)[] }[] = [];
   readonly #shared: Int32Array;
   readonly #moved = new SharedArrayBuffer(8);
 
-  constructor(size: number, settings: Omit<CrewSettings, 'shared' | 'moved' | 'index'>) {
+  constructor(size: number, settings: Omit<CrewSettings, 'shared' | 'moved' | 'index' | 'port'>) {
     this.size = size;
     const shared = new SharedArrayBuffer(4 * (firstBusyWord + size));
     this.#shared = new Int32Array(shared);
@@ -48,10 +50,11 @@ export class Crew {
       // Beside the bundle that this is part of, or one level up from its shared chunks.
       const here = new URL(import.meta.url);
       const file = new URL(here.pathname.includes('/chunks/') ? '../copy-worker.js' : './copy-worker.js', here);
-      const workerData: CrewSettings = { ...settings, shared, moved: this.#moved, index };
-      const worker = new Worker(file, { workerData, trackUnmanagedFds: false });
-      const member = { worker, inFlight: [] as ((results: Result[] | Error) => void)[] };
-      worker.on('message', (results: Result[]) => member.inFlight.shift()?.(results));
+      const { port1: port, port2 } = new MessageChannel();
+      const workerData: CrewSettings = { ...settings, shared, moved: this.#moved, index, port: port2 };
+      const worker = new Worker(file, { workerData, transferList: [port2], trackUnmanagedFds: false });
+      const member = { worker, port, inFlight: [] as ((results: Result[] | Error) => void)[] };
+      port.on('message', (results: Result[]) => member.inFlight.shift()?.(results));
       worker.on('error', (error) => {
         for (const done of member.inFlight.splice(0)) done(error as Error);
       });
@@ -74,10 +77,13 @@ export class Crew {
   give(index: number, groups: Group[], done: (results: Result[] | Error) => void): void {
     const member = this.#workers[index]!;
     member.inFlight.push(done);
-    member.worker.postMessage(groups);
+    member.port.postMessage(groups);
   }
 
-  /** For a process that dies of a signal: returns when each has removed its temp file, or is too slow. */
+  /**
+   * For a process that dies of a signal: returns when each has removed its temp files, or is too slow. What they have done, and
+   * nobody has heard of yet, is told first.
+   */
   stopNow(): void {
     Atomics.store(this.#shared, stopWord, 1);
     const end = Date.now() + patience;
@@ -85,6 +91,9 @@ export class Crew {
       while (Atomics.load(this.#shared, firstBusyWord + index) === 1 && Date.now() < end)
         Atomics.wait(this.#shared, firstBusyWord + index, 1, end - Date.now());
     }
+    for (const { port, inFlight } of this.#workers)
+      for (let next = receiveMessageOnPort(port); next; next = receiveMessageOnPort(port))
+        inFlight.shift()?.(next.message as Result[]);
   }
 
   /** Bytes of large files that are on their way, or there. */
@@ -93,6 +102,7 @@ export class Crew {
   }
 
   async end(): Promise<void> {
+    for (const { port } of this.#workers) port.close();
     await Promise.all(this.#workers.map(({ worker }) => worker.terminate()));
   }
 }

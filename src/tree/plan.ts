@@ -20,10 +20,14 @@ export interface PlanSettings {
   devices: boolean;
   oneFileSystem: boolean;
   scope: Scope;
+  /** A directory with contents may go where the source has something else. */
+  replaceDirectories: boolean;
   /** Look for what only the destination has. */
   extras: boolean;
   /** Say what is the same, too. */
   same: boolean;
+  /** An earlier tree: files that are the same there are linked from there. */
+  reference?: Tree | undefined;
   /** The target's root was only just made. */
   freshRoot: boolean;
 }
@@ -34,6 +38,10 @@ export interface PlanEvents {
   warn(message: string, path: string, code?: string): void;
   /** An entry that only the destination has. `excluded`: the filters keep it. `temp`: a temp file's name. */
   extra(node: Node, name: string, facts: Facts, kind: 'plain' | 'excluded' | 'temp', scope: Scope): void;
+  /** A directory with contents where the source has something else: the step is possible once it's gone. */
+  occupied(node: Node, name: string, facts: Facts, step: Step & { do: 'entry' }, scope: Scope): void;
+  /** An entry that was looked at: for digests of a state. */
+  seen?: ((side: 'source' | 'destination', path: string, facts: Facts) => void) | undefined;
   /** Entries seen, for guards that are shares of them. */
   count(side: 'source' | 'destination', entries: number): void;
 }
@@ -87,7 +95,14 @@ export function* plan(
 
   /** One directory: met, entered, its entries walked; those that are directories wait in its frame. */
   function* enter(node: Node, inner: Scope, instead: Facts | null = null): Generator<Step, void, boolean | undefined> {
-    const action = directoryAction(node, instead);
+    let action: Action | null;
+    try {
+      action = directoryAction(node, instead);
+    } catch (error) {
+      events.fail(error, 'source', node.path);
+      yield { do: 'leave', node };
+      return;
+    }
     if (!(yield { do: 'enter', node, action })) {
       yield { do: 'leave', node };
       return;
@@ -126,9 +141,17 @@ export function* plan(
     return differs ? action(differs.action, differs.reason) : null;
   }
 
-  /** Where a directory's own attributes are found. */
+  /** Where a directory's own attributes are found: opened only if they are looked at. */
   function rootOrSelf({ path }: Node) {
-    return { source: source.at(path), target: target!.at(path), name: '.' };
+    return {
+      get source() {
+        return source.at(path);
+      },
+      get target() {
+        return target!.at(path);
+      },
+      name: '.',
+    };
   }
 
   function listed(tree: Tree, path: string, side: 'source' | 'destination'): string[] | null {
@@ -174,8 +197,10 @@ export function* plan(
     }
     try {
       const there = node.target && target ? places().stat(target.at(node.path), name) : null;
-      const step = yield* decide(node, name, path, facts, there);
-      if (step?.do === 'entry' && step.action.action === 'link') {
+      events.seen?.('source', path, facts);
+      if (there) events.seen?.('destination', path, there);
+      const step = yield* decide(node, name, path, facts, there, here);
+      if (step?.do === 'entry' && step.action.to !== undefined) {
         node.pending++;
         late.push({ ...step, late: true });
       } else if (step) yield step;
@@ -190,6 +215,7 @@ export function* plan(
     path: string,
     facts: Facts,
     there: Facts | null,
+    here: Scope,
   ): Generator<Step, Step | null> {
     const made = (action: Action['action'], reason: string, to?: string): Step => ({
       do: 'entry',
@@ -218,8 +244,22 @@ export function* plan(
       if (rules.update && mtimeNs(facts) <= mtimeNs(there)) return made('skip', 'is not older than the source');
     }
     if (group) {
-      if (there && group.target === identity(there)) return { do: 'same', node, path, target: there };
+      if (there && group.target === identity(there)) return { do: 'same', node, path, source: facts };
       return made('link', there ? 'hard link' : 'new', group.path);
+    }
+    if (there?.kind === 'directory' && rules.style === 'sync' && !isEmpty(path)) {
+      if (!settings.replaceDirectories) {
+        throw new SluiceError(
+          `is a directory with contents, in the place of ${describe[facts.kind]}; --delete replaces it`,
+          {
+            code: 'ENOTEMPTY',
+            path: target!.shown(path),
+            state: 'it was left as it is',
+          },
+        );
+      }
+      events.occupied(node, name, there, made('update', 'kind') as Step & { do: 'entry' }, here);
+      return null;
     }
     const differs = yield* differsFrom(node, name, facts, there);
     if (settings.links && facts.nlink > 1)
@@ -227,8 +267,24 @@ export function* plan(
         path,
         target: differs?.action === 'metadata' || !differs ? identity(there!) : null,
       });
-    if (!differs) return settings.same ? { do: 'same', node, path, target: there! } : null;
+    if (
+      settings.reference &&
+      facts.kind === 'file' &&
+      differs &&
+      differs.action !== 'metadata' &&
+      sameInReference(node, name, facts)
+    )
+      return made('link', differs.reason);
+    if (!differs) return settings.same ? { do: 'same', node, path, source: facts } : null;
     return made(differs.action, differs.reason);
+  }
+
+  function isEmpty(path: string): boolean {
+    let empty = true;
+    places().list(target!.at(path), () => {
+      empty = false;
+    });
+    return empty;
   }
 
   function* differsFrom(
@@ -254,6 +310,17 @@ export function* plan(
       const { done, value } = comparison.next();
       if (done) return value ? differs : { action: 'update', reason: 'content' };
       yield { do: 'pause' };
+    }
+  }
+
+  function sameInReference(node: Node, name: string, facts: Facts): boolean {
+    if (rules.style !== 'sync') return false;
+    try {
+      const at = { source: source.at(node.path), target: settings.reference!.at(node.path), name };
+      const there = places().stat(at.target, name);
+      return there?.kind === 'file' && difference(facts, there, at, { ...rules.compare, checksum: false }) === null;
+    } catch {
+      return false; // No such directory there.
     }
   }
 
@@ -288,6 +355,8 @@ export function* plan(
       events.fail(error, 'destination', path);
       return;
     }
+    events.seen?.('source', path, facts);
+    if (there) events.seen?.('destination', path, there);
     const instead = there && there.kind !== 'directory' ? there : null;
     yield* enter(new Node(path, node, facts, instead ? null : there), frame.scope.enter(name, source), instead);
   }
@@ -304,6 +373,7 @@ export function* plan(
       try {
         const facts = places().stat(target!.at(node.path), name);
         if (!facts) continue;
+        events.seen?.('destination', below(node.path, name), facts);
         const temp = facts.kind !== 'directory' && tempBase(name) !== undefined;
         const excluded = here.excludes(name, facts.kind === 'directory');
         events.extra(node, name, facts, temp ? 'temp' : excluded ? 'excluded' : 'plain', here);

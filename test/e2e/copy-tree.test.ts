@@ -183,9 +183,10 @@ describe('copy -a', () => {
     const one = await sluice(['copy', '-a', '--json', '--jobs', '1', at('src'), at('one')]);
     expect(several.stderr).toBe('');
     expect([several.status, one.status]).toEqual([0, 0]);
-    const told = (ended: typeof one) => ended.records().map(({ source, type }) => `${type} ${source}`);
+    const told = (ended: typeof one) =>
+      ended.records().flatMap(({ source, type }) => (type === 'warning' ? [] : [`${type} ${source}`]));
     expect(told(several)).toEqual(told(one));
-    expect(one.records()).toHaveLength(1201);
+    expect(told(one)).toHaveLength(1201);
     const options = exact ? {} : { times: 'none' as const };
     expect(treeLines(at('several'), options)).toEqual(treeLines(at('src'), options));
     expect(treeLines(at('one'), options)).toEqual(treeLines(at('src'), options));

@@ -1,0 +1,158 @@
+// What only the destination has, taken away: counted first, so that guards can speak; then removed, or moved to a trash
+// directory, contents before the directories they are in. Nothing is followed, and what the filters keep stays.
+
+import { isSystemError } from '../io/failure.js';
+import type { Action, Node, Step } from './action.js';
+import { copyEntry, copyLarge, type EntrySettings, smallFile } from './copy-entry.js';
+import type { Facts } from './facts.js';
+import type { Scope } from './filter.js';
+import { holding } from './holding.js';
+import { places } from './place.js';
+import { below, nameOf, parentOf, type Tree } from './tree.js';
+
+/** An entry that is to go. */
+export interface Extra {
+  /** The directory that has it, which stays. */
+  node: Node;
+  name: string;
+  facts: Facts;
+  scope: Scope;
+  reason: string;
+  /** What goes in its place then. */
+  step?: Step & { do: 'entry' };
+}
+
+export interface Doomed {
+  extra: Extra;
+  action: Action;
+}
+
+/**
+ * Everything that goes, contents first. `kept` is told of what stays since the filters keep it, and so do the directories above it.
+ * When it is carried out meanwhile, each entry must be gone before the next is asked for.
+ */
+export function* doomed(
+  target: Tree,
+  extras: Extra[],
+  deleteExcluded: boolean,
+  fail: (error: unknown, path: string) => void,
+  opening: (path: string, facts: Facts) => void = () => {},
+): Generator<Doomed, void> {
+  for (const extra of extras) yield* one(extra, extra.node.path, extra.name, extra.facts, extra.scope);
+
+  function* one(extra: Extra, directory: string, name: string, facts: Facts, scope: Scope): Generator<Doomed, boolean> {
+    const path = below(directory, name);
+    if (facts.kind === 'directory') {
+      let empty = true;
+      const inner = scope.enter(name, undefined);
+      const names: string[] = [];
+      try {
+        opening(path, facts);
+        places().list(target.at(path), (each) => names.push(each));
+      } catch (error) {
+        fail(error, path);
+        return false;
+      }
+      for (const each of names.sort()) {
+        let there: Facts | null;
+        try {
+          there = places().stat(target.at(path), each);
+        } catch (error) {
+          fail(error, below(path, each));
+          empty = false;
+          continue;
+        }
+        if (!there) continue;
+        if (!deleteExcluded && inner.excludes(each, there.kind === 'directory')) empty = false;
+        else if (!(yield* one(extra, path, each, there, inner))) empty = false;
+      }
+      if (!empty) return false;
+    }
+    const { reason } = extra;
+    yield { extra, action: { action: 'delete', path, reason, bytes: 0, source: null, target: facts } };
+    return true;
+  }
+}
+
+/** Carries single deletions out. */
+export class Remover {
+  readonly #target: Tree;
+  readonly #trash: Tree | null;
+  readonly #entry: EntrySettings;
+
+  constructor(target: Tree, trash: Tree | null, entry: EntrySettings) {
+    this.#target = target;
+    this.#trash = trash;
+    this.#entry = entry;
+  }
+
+  /** A directory of ours that keeps us out is opened first: it is about to go, or gets its mode back. */
+  open(path: string, facts: Facts): void {
+    const { uid } = this.#entry.keep;
+    if (uid === 0 || facts.uid !== uid || (facts.mode & 0o700) === 0o700 || path === '') return;
+    places().changeMode(this.#target.at(parentOf(path)), nameOf(path), facts.mode | 0o700);
+  }
+
+  /** Throws where the entry is still there. */
+  async remove({ path, target: facts }: Action): Promise<void> {
+    const name = nameOf(path);
+    const isDirectory = facts!.kind === 'directory';
+    try {
+      if (this.#trash && !isDirectory) await this.#move(path, facts!);
+      else if (isDirectory) {
+        if (this.#trash) this.#prepare(path);
+        this.#target.forget(path);
+        places().removeDirectory(this.#target.at(parentOf(path)), name);
+      } else places().unlink(this.#target.at(parentOf(path)), name);
+    } catch (error) {
+      if (!isSystemError(error, 'ENOENT')) throw error;
+    }
+  }
+
+  async #move(path: string, facts: Facts): Promise<void> {
+    const trash = this.#trash!;
+    this.#prepare(parentOf(path));
+    const name = nameOf(path);
+    let as = name;
+    for (let i = 1; places().stat(trash.at(parentOf(path)), as); i++) as = `${name}.~${i}~`;
+    try {
+      places().rename(this.#target.at(parentOf(path)), name, trash.at(parentOf(path)), as);
+    } catch (error) {
+      if (!isSystemError(error, 'EXDEV')) throw error;
+      await this.#copyThere(path, facts, as);
+      places().unlink(this.#target.at(parentOf(path)), name);
+    }
+  }
+
+  /** To another filesystem: with all that it is. */
+  async #copyThere(path: string, facts: Facts, as: string): Promise<void> {
+    const keep = {
+      ...this.#entry.keep,
+      mode: true,
+      acl: true,
+      times: true,
+      xattrs: true,
+      owner: this.#entry.keep.uid === 0,
+    };
+    const entry: EntrySettings = { ...this.#entry, keep, stage: false, noClobber: true, follow: false };
+    const way = { source: this.#target.at(parentOf(path)), target: this.#trash!.at(parentOf(path)) };
+    const name = nameOf(path);
+    const work = { name, action: 'create', source: facts, target: null, as } as const;
+    const buffer = Buffer.allocUnsafeSlow(smallFile + 1);
+    if (!copyEntry(way, work, entry, buffer)) await holding(way, (held) => copyLarge(held, work, entry, () => {}));
+  }
+
+  /** The directory `path` in the trash, with those above it, as they are in the destination. */
+  #prepare(path: string): void {
+    const trash = this.#trash!;
+    if (path === '') return;
+    this.#prepare(parentOf(path));
+    if (places().stat(trash.at(parentOf(path)), nameOf(path))?.kind === 'directory') return;
+    const there = places().stat(this.#target.at(parentOf(path)), nameOf(path));
+    try {
+      places().makeDirectory(trash.at(parentOf(path)), nameOf(path), ((there?.mode ?? 0o700) & 0o777) | 0o700);
+    } catch (error) {
+      if (!isSystemError(error, 'EEXIST')) throw error;
+    }
+  }
+}
