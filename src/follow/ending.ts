@@ -1,9 +1,10 @@
 // The part of a file that tail prints at first: its last lines or bytes, or everything from a place on.
 
 import { setImmediate as turn } from 'node:timers/promises';
-import { native } from '../io/native.js';
+import { type Native, native } from '../io/native.js';
 import { copyInto } from '../io/pump.js';
 import type { Source } from '../io/raw.js';
+import { enlargePipe } from '../io/splicing.js';
 import { startOfLastLines } from './last-lines.js';
 import { headLength, type LineEnds } from './line-ends.js';
 import { type OpenFile, readAt, sizeOf, sourceFrom, streamOf } from './operand.js';
@@ -46,13 +47,13 @@ export async function printEnding(
   const { fd, start } = file;
   if (!file.seekable) {
     const stream = await streamOf(file, opened);
-    let source: Source = {
+    let source = hurried(file, {
       readInto: (view) => stream.readInto(view),
       ready: () => {
         idle?.();
         return stream.ready?.() ?? Promise.resolve();
       },
-    };
+    });
     try {
       if (begin) {
         const peeked = await peek(source);
@@ -158,6 +159,33 @@ async function fill(ring: Ring, source: Source): Promise<number> {
     }
     sliceEnd = performance.now() + 20;
   }
+}
+
+/** Bytes after which a pipe is worth native calls: loading them takes as long as moving these. */
+const much = 4 * 1024 * 1024;
+/** Milliseconds for which the event loop can do without us. */
+const briefly = 10;
+
+/** A pipe that carries much: it is made to hold more, and short waits are waited out, since a turn of the event loop costs more. */
+function hurried({ fd, stat }: OpenFile, source: Source): Source {
+  if (!stat.isFIFO()) return source;
+  let total = 0;
+  let calls: Native | null = null;
+  return {
+    readInto(view) {
+      let count = source.readInto(view);
+      if (count === null && calls?.polling.waitBriefly(fd, 'read', briefly)) count = source.readInto(view);
+      if (count === null) return null;
+      const before = total;
+      total += count;
+      if (before < much && total >= much) {
+        calls = native();
+        if (calls) enlargePipe(calls, fd);
+      }
+      return count;
+    },
+    ready: () => source.ready?.() ?? Promise.resolve(),
+  };
 }
 
 /** The first bytes of a stream, and the stream with them still in it. */

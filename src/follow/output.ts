@@ -3,16 +3,22 @@
 import { fstatSync } from 'node:fs';
 import { type BufferingChoice, decideBuffering } from '../io/buffering.js';
 import { failure, SluiceError } from '../io/failure.js';
+import { native } from '../io/native.js';
+import { enlargePipe } from '../io/splicing.js';
 import { descriptorKind } from '../io/standard-streams.js';
 import { writeAll } from '../io/write-all.js';
 
 /** Standard output failed: nothing more can be done for any file. */
 export class OutputFailed extends SluiceError {}
 
+/** Bytes after which native calls are worth their loading. */
+const much = 4 * 1024 * 1024;
+
 export class Output {
   readonly fd: number;
   #block: Buffer | undefined;
   #filled = 0;
+  #sent = 0;
   readonly #size: number;
   /** Everything that is written goes out at once: whole lines where a person or a line-buffered reader waits. */
   readonly #atOnce: boolean;
@@ -57,6 +63,13 @@ export class Output {
   }
 
   #send(bytes: Uint8Array): void {
+    const before = this.#sent;
+    this.#sent += bytes.length;
+    if (before < much && this.#sent >= much) {
+      // A pipe with a burst in it: with 64 KiB, its default, most of the time goes into waking the reader.
+      const calls = native();
+      if (calls) enlargePipe(calls, this.fd);
+    }
     try {
       writeAll(this.fd, bytes);
     } catch (error) {
