@@ -1,4 +1,6 @@
 // The library's face: Python's io for Node, and the core that the commands stand on.
+
+export { AtomicFile, type AtomicOptions, type Committed, type DurabilityWish } from './io/atomic-file.js';
 export { DEFAULT_BUFFER_SIZE } from './io/buffer-size.js';
 export type { RawLike } from './io/buffered.js';
 export { BufferedRandom } from './io/buffered-random.js';
@@ -10,6 +12,7 @@ export type { Bytes } from './io/bytes.js';
 export { BytesIO, type BytesView } from './io/bytes-io.js';
 export type { ErrorMode } from './io/codec-errors.js';
 export { describe, type LayerDescription } from './io/describe.js';
+export { type Durability, fsyncDirectory } from './io/durability.js';
 export {
   BlockingIOError,
   BufferError,
@@ -21,4 +24,6 @@ export { FileIO, type FileName, type FileOptions } from './io/file-io.js';
 export { type OpenOptions, open } from './io/open.js';
 export type { RawIO, Sink, Source } from './io/raw.js';
 export { stdio } from './io/stdio.js';
+export { tempName } from './io/temp-name.js';
 export { type BufferLike, type Newline, TextIOWrapper, type TextOptions } from './io/text-io.js';
+export { type WriteAtomicOptions, writeAtomic } from './io/write-atomic.js';

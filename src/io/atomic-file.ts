@@ -149,6 +149,11 @@ export class AtomicFile {
     this.#finished();
   }
 
+  /** As `discard`: what was not committed when its block is left never was. */
+  [Symbol.dispose](): void {
+    this.discard();
+  }
+
   /** Strict: refuse before anything is replaced where the promise cannot be kept. */
   async #insist(directory: string): Promise<void> {
     const storage = storageOf(directory);

@@ -1,6 +1,7 @@
 // An error that says what, where, and the state things are left in.
 
 import { getSystemErrorMap } from 'node:util';
+import { unnamed } from './native/system-error.js';
 
 export interface FailureDetails {
   /** The system's error name (`ENOSPC`), or one of ours (`ERR_…`). */
@@ -61,6 +62,7 @@ const more = new Map([
  * A SluiceError stays what it is, and gets the state where it had none.
  */
 export function failure(error: unknown, details: FailureDetails = {}): SluiceError {
+  name(error);
   if (error instanceof SluiceError) {
     if (error.state !== undefined || details.state === undefined) return error;
     const { code, syscall, path } = error;
@@ -73,6 +75,14 @@ export function failure(error: unknown, details: FailureDetails = {}): SluiceErr
   const message = error instanceof Error ? error.message : String(error);
   const code = error instanceof Error ? (error as Partial<SystemError>).code : undefined;
   return new SluiceError(message, { ...defined({ code }), ...details, cause: error });
+}
+
+/** libuv has no name for some errors of Linux, and Node calls them `Unknown system error -122`. */
+function name(error: unknown): void {
+  if (!(error instanceof Error) || !('errno' in error) || !('code' in error)) return;
+  if (typeof error.code !== 'string' || error.code.startsWith('E')) return;
+  const [code] = unnamed.get(-Number(error.errno)) ?? [];
+  if (code !== undefined) error.code = code;
 }
 
 function defined(details: {

@@ -16,6 +16,8 @@ export interface Traced {
   stderr: string;
   /** One system call a line, of all threads and children, without the process number: `openat(AT_FDCWD, "x", O_RDONLY) = 3`. */
   calls: string[];
+  /** The thread that made each of them: injections count by thread. */
+  threads: number[];
 }
 
 export interface TraceOptions {
@@ -48,11 +50,10 @@ export function strace(command: string, args: string[], options: TraceOptions = 
       ['-f', '-qq', '-s', '256', '-o', log, ...wanted, '--', command, ...args],
       { env: options.env ?? process.env, cwd: options.cwd, input: options.input, maxBuffer: 2 ** 28, timeout: 60_000 },
     );
-    const calls = readFileSync(log, 'utf8')
-      .split('\n')
-      .filter(Boolean)
-      .map((line) => line.replace(/^\d+ +/, ''));
-    return { status, signal, stdout, stderr: stderr.toString(), calls };
+    const lines = readFileSync(log, 'utf8').split('\n').filter(Boolean);
+    const calls = lines.map((line) => line.replace(/^\d+ +/, ''));
+    const threads = lines.map((line) => Number.parseInt(line, 10));
+    return { status, signal, stdout, stderr: stderr.toString(), calls, threads };
   } finally {
     rmSync(home, { recursive: true, force: true });
   }

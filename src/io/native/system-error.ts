@@ -5,7 +5,7 @@ import { getSystemErrorMap } from 'node:util';
 import { decodePath } from '../path.js';
 
 /** Names and texts of errors of Linux file calls that libuv does not know. */
-const more = new Map<number, [name: string, message: string]>([
+export const unnamed: ReadonlyMap<number, [name: string, message: string]> = new Map([
   [35, ['EDEADLK', 'resource deadlock avoided']],
   [61, ['ENODATA', 'no data available']],
   [77, ['EBADFD', 'file descriptor in bad state']],
@@ -26,7 +26,7 @@ export function systemError(
   path?: string | Uint8Array | null,
   destination?: string | Uint8Array,
 ): NodeJS.ErrnoException {
-  const [code, text] = getSystemErrorMap().get(-errno) ?? more.get(errno) ?? [nameOf(errno), 'unknown system error'];
+  const [code, text] = getSystemErrorMap().get(-errno) ?? unnamed.get(errno) ?? [nameOf(errno), 'unknown system error'];
   const from = nameFor(path);
   const to = nameFor(destination);
   const where = `${from === undefined ? '' : ` '${from}'`}${to === undefined ? '' : ` -> '${to}'`}`;
