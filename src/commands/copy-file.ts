@@ -15,7 +15,7 @@ import {
 } from 'node:fs';
 import { promisify } from 'node:util';
 import { AtomicFile } from '../io/atomic-file.js';
-import { type Attributes, applyAttributes, type Loss } from '../io/attributes.js';
+import { type Attributes, applyAttributes, applyLinkAttributes, type Loss } from '../io/attributes.js';
 import { type ContentResult, copyContent } from '../io/content.js';
 import { downstream } from '../io/downstream.js';
 import { failure, isSystemError, SluiceError } from '../io/failure.js';
@@ -238,6 +238,8 @@ export function copyLink(job: Job, run: Run): void {
     if (there?.isDirectory())
       throw new SluiceError('is a directory, and cannot be replaced by a symlink', { code: 'EISDIR' });
     symlinkSync(readlinkSync(fsPath(source), { encoding: 'buffer' }), fsPath(temp));
+    const stat = lstatSync(fsPath(source), { bigint: true });
+    countLosses(applyLinkAttributes(temp, attributesOf(source, stat, run.options)), run.totals);
     renameSync(fsPath(temp), fsPath(destination));
   } catch (error) {
     removeQuietly(temp);
@@ -304,13 +306,14 @@ async function verify(
 }
 
 function attributesOf(
-  source: number,
+  source: number | string,
   before: { mode: bigint; uid: bigint; gid: bigint; atimeNs: bigint; mtimeNs: bigint },
   { preserve }: CopyOptions,
 ): Attributes {
   return {
     // An ACL goes with the mode, whose group bits are its mask.
-    ...(preserve.has('mode') && { mode: Number(before.mode) & 0o7777, acl: readAccessAcl(source) }),
+    ...(preserve.has('mode') &&
+      typeof source === 'number' && { mode: Number(before.mode) & 0o7777, acl: readAccessAcl(source) }),
     ...(preserve.has('ownership') && { uid: Number(before.uid), gid: Number(before.gid) }),
     ...(preserve.has('timestamps') && { atimeNs: before.atimeNs, mtimeNs: before.mtimeNs }),
     ...(preserve.has('xattr') && (readExtended(source) ?? { unreadable: true })),

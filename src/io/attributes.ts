@@ -1,10 +1,11 @@
 // Who owns a file, who may use it, and when it was changed: set on a descriptor, in the order that never lets more people
 // in than the end result does.
 
-import { fchmodSync, fchownSync, futimesSync } from 'node:fs';
+import { fchmodSync, fchownSync, futimesSync, lchownSync, lutimesSync } from 'node:fs';
 import { aclUnderMode, groupRights } from './acl.js';
 import { isSystemError } from './failure.js';
 import { native } from './native.js';
+import { fsPath } from './path.js';
 import { writeAccessAcl, writeXattrs } from './xattrs.js';
 
 export interface Attributes {
@@ -50,9 +51,7 @@ export function applyAttributes(fd: number, current: { uid: number; gid: number 
       }
     }
   }
-  if (attributes.xattrs?.size) add(lost, 'xattr', writeXattrs(fd, attributes.xattrs));
-  add(lost, 'xattr', attributes.unread ?? 0);
-  if (attributes.unreadable) lost.push('unread xattr set');
+  loseXattrs(lost, fd, attributes);
   if (attributes.acl !== undefined) {
     const { acl } = attributes;
     // Set as the mode leaves it: at no moment is anyone let in whom the end result keeps out.
@@ -72,6 +71,29 @@ export function applyAttributes(fd: number, current: { uid: number; gid: number 
   }
   if (atimeNs !== undefined && mtimeNs !== undefined && !setTimes(fd, atimeNs, mtimeNs)) lost.push('timestamps');
   return lost;
+}
+
+/** The same for a symlink itself, by its path: owner, extended attributes, times. A link has no mode of its own. */
+export function applyLinkAttributes(path: string, attributes: Attributes): Loss[] {
+  const lost: Loss[] = [];
+  const { uid, gid, atimeNs, mtimeNs } = attributes;
+  if (uid !== undefined && gid !== undefined) {
+    try {
+      lchownSync(fsPath(path), uid, gid);
+    } catch (error) {
+      if (!isSystemError(error, 'EPERM', 'EINVAL', 'ENOTSUP', 'ENOSYS')) throw error;
+      lost.push('owner');
+    }
+  }
+  loseXattrs(lost, path, attributes);
+  if (atimeNs !== undefined && mtimeNs !== undefined && !setTimes(path, atimeNs, mtimeNs)) lost.push('timestamps');
+  return lost;
+}
+
+function loseXattrs(lost: Loss[], target: number | string, { xattrs, unread, unreadable }: Attributes): void {
+  const refused = xattrs?.size ? writeXattrs(target, xattrs) : 0;
+  for (let i = 0; i < refused + (unread ?? 0); i++) lost.push('xattr');
+  if (unreadable) lost.push('unread xattr set');
 }
 
 /** Both at once; else the group alone, which a member of it may give. */
@@ -97,18 +119,19 @@ function changeOwner(
 }
 
 /**
- * Sets both times. Node's futimes keeps microseconds, and of times before 1970 milliseconds: where that is not enough, native
+ * Sets both times of an open file, or of a path (a link's own). Node's futimes keeps microseconds, and of times before 1970 milliseconds: where that is not enough, native
  * calls. False if the file system refuses, or digits of the modification time were lost.
  */
-function setTimes(fd: number, atimeNs: bigint, mtimeNs: bigint): boolean {
+function setTimes(target: number | string, atimeNs: bigint, mtimeNs: bigint): boolean {
   const exact = (ns: bigint) => ns % (ns < 0n ? 1_000_000n : 1000n) === 0n;
   try {
     const calls = exact(atimeNs) && exact(mtimeNs) ? null : native();
     if (calls) {
-      calls.times.set(fd, atimeNs, mtimeNs);
+      calls.times.set(target, atimeNs, mtimeNs);
       return true;
     }
-    futimesSync(fd, timeOf(atimeNs), timeOf(mtimeNs));
+    if (typeof target === 'number') futimesSync(target, timeOf(atimeNs), timeOf(mtimeNs));
+    else lutimesSync(fsPath(target), timeOf(atimeNs), timeOf(mtimeNs));
     return exact(mtimeNs);
   } catch (error) {
     if (isSystemError(error, 'EPERM', 'ENOTSUP', 'ENOSYS', 'EINVAL')) return false;
@@ -126,10 +149,6 @@ const timeOf = (ns: bigint): number | Date =>
     : ns % 1_000_000_000n === 0n
       ? Number(ns / 1_000_000_000n)
       : (Number(ns / 1000n) + 0.5) / 1e6;
-
-function add(lost: Loss[], what: Loss, count: number): void {
-  for (let i = 0; i < count; i++) lost.push(what);
-}
 
 /** The mode of a new file made like one with `mode`: no set-id bits, less the umask. */
 export const newFileMode = (mode: number): number => mode & 0o777 & ~process.umask();

@@ -44,6 +44,7 @@ export async function offload(
   const holes = sparse === 'always' || (sparse === 'auto' && looksSparse(before));
 
   // With its size already set, xfs does not allocate ahead of what is written, which would fill small holes.
+  native.copying.advise(source.fileno(), start, 0, 'sequential');
   if (holes) sink.truncate(size);
   else await reserve(native, sink.fileno(), start, size);
   // copy_file_range may share extents, and leaves holes: not for those who want neither.

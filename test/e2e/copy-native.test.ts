@@ -6,12 +6,15 @@ import {
   closeSync,
   cpSync,
   existsSync,
+  lchownSync,
   lstatSync,
+  lutimesSync,
   mkdirSync,
   openSync,
   readdirSync,
   readFileSync,
   statSync,
+  symlinkSync,
   truncateSync,
   writeFileSync,
   writeSync,
@@ -140,6 +143,25 @@ describe('a temp file', () => {
         ]);
       }
     });
+});
+
+describe('a symlink copied as one', () => {
+  it('keeps its own times and owner with -p, and its attributes with --preserve=xattr', async () => {
+    const cwd = temporary();
+    symlinkSync('nowhere', join(cwd, 'link'));
+    lutimesSync(join(cwd, 'link'), 1_000_000_000, 1_200_000_000);
+    if (isRoot) lchownSync(join(cwd, 'link'), 1234, 2345);
+    if (isRoot && calls) n.xattrs.set(join(cwd, 'link'), 'trusted.t', Buffer.from('v'));
+    if (calls) n.times.set(join(cwd, 'link'), undefined, -123_456_789n);
+    const { status, stderr } = await sluice(['copy', '-P', '-p', '--preserve=xattr', 'link', 'copy'], { cwd });
+    expect([status, stderr]).toEqual([
+      0,
+      calls ? '' : expect.stringContaining('kept everything but: 1 unread xattr set'),
+    ]);
+    const [from, to] = ['link', 'copy'].map((name) => lstatSync(join(cwd, name), { bigint: true }));
+    expect([to!.mtimeNs, to!.uid, to!.gid]).toEqual([from!.mtimeNs, from!.uid, from!.gid]);
+    if (isRoot && calls) expect(n.xattrs.get(join(cwd, 'copy'), 'trusted.t')?.toString()).toBe('v');
+  });
 });
 
 describe('a terabyte that is mostly holes', () => {
