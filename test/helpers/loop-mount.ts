@@ -52,6 +52,7 @@ export function loopMount(fs: Filesystem, sizeMiB = 0, options = ''): LoopMount 
   closeSync(fd);
   let mounted = false;
   let crashed: string | undefined;
+  let crashes = 0;
 
   const mount = (extra: string) => {
     run('mount', ['-o', ['loop', extra].filter(Boolean).join(','), image, dir]);
@@ -84,7 +85,7 @@ export function loopMount(fs: Filesystem, sizeMiB = 0, options = ''): LoopMount 
     },
     crash(flushLog = false) {
       if (fs === 'btrfs') {
-        crashed = join(home, 'crashed');
+        crashed = join(home, `crashed-${++crashes}`);
         run('cp', ['--sparse=always', image, crashed]);
       } else {
         run('xfs_io', ['-x', '-c', flushLog ? 'shutdown -f' : 'shutdown', dir]);
