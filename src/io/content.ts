@@ -18,6 +18,9 @@ const smallFile = 64 * 1024;
 /** Magic numbers of statfs(2): btrfs, xfs, bcachefs, ocfs2, zfs. Others may share extents too, and are asked once a file is large. */
 const sharing = new Set([0x9123683e, 0x58465342, 0xca451a4e, 0x7461636f, 0x2fc12fc1]);
 
+/** Pairs of devices of which reflink is known to be refused, whatever the file, and why: a tree need not ask for each. */
+const unshared = new Map<string, string>();
+
 function canShare(fd: number): boolean {
   try {
     return sharing.has(Number(statfsSync(`/proc/self/fd/${fd}`).type) >>> 0);
@@ -80,7 +83,8 @@ export async function copyContent(
 
   let why: string | undefined;
   const sparseSource = before.isFile() && looksSparse(before);
-  if (!onChunk && size > 0 && fstatSync(sink.fileno()).isFile()) {
+  const into = fstatSync(sink.fileno());
+  if (!onChunk && size > 0 && into.isFile()) {
     // Loading koffi takes longer than to copy a small file.
     const shares = reflink === 'auto' && size >= smallFile && canShare(sink.fileno());
     const worth = size >= largeFile || reflink === 'always' || sparseSource || shares;
@@ -89,7 +93,8 @@ export async function copyContent(
     // Whoever asks for no holes, or for more of them, wants other extents than the source's.
     const mayClone =
       reflink === 'auto' ? sparse === 'auto' || (sparse === 'never' && !sparseSource) : reflink === 'always';
-    if (mayClone && (worth || calls) && source.tell() === 0) {
+    const pair = `${before.dev} ${into.dev}`;
+    if (mayClone && (worth || calls) && source.tell() === 0 && (reflink === 'always' || !unshared.has(pair))) {
       const refused = clone(source.fileno(), before, sink.fileno(), calls, options);
       if (refused === null) {
         // A snapshot of one moment, though the source may be another by now.
@@ -98,8 +103,10 @@ export async function copyContent(
         return { bytes, method: 'reflink', change: undefined, why };
       }
       if (reflink === 'always') throw refused;
-      why ??= `reflink was refused (${(refused as NodeJS.ErrnoException).code})`;
-    }
+      const reason = `reflink was refused (${(refused as NodeJS.ErrnoException).code})`;
+      why ??= reason;
+      if (isSystemError(refused, 'ENOTSUP', 'EOPNOTSUPP', 'EXDEV', 'ENOSYS', 'ENOTTY')) unshared.set(pair, reason);
+    } else if (mayClone) why ??= unshared.get(pair);
     if (calls && (worth || size >= smallFile) && source.tell() === sink.tell()) {
       const { offload } = await import('./offload.js');
       const moved = await offload(calls, source, sink, before, options);
@@ -126,7 +133,7 @@ export async function copyContent(
     sparseSink?.finish();
     return result;
   }
-  if (size >= largeFile && fstatSync(sink.fileno()).isFIFO()) await enlarge(sink.fileno());
+  if (size >= largeFile && into.isFIFO()) await enlarge(sink.fileno());
   const bytes = await pumpFile(source, sparseSink ?? sink, size, options);
   sparseSink?.finish();
   return finish(bytes, 'readinto', why);
