@@ -15,7 +15,7 @@ import {
 } from './conversion.js';
 import { addFilterOptions } from './filters.js';
 import type { GlobalOptions } from './globals.js';
-import { parseCount, parsePositiveSize } from './quantities.js';
+import { parseBufferSize, parseCount, parsePositiveSize } from './quantities.js';
 import { UsageError } from './usage-error.js';
 
 const whens = ['auto', 'always', 'never'];
@@ -124,7 +124,7 @@ export function define(): Command {
         .choices(whens)
         .default('auto'),
     )
-    .addOption(flag('--buffer-size <size>', 'bytes a step').argParser(parsePositiveSize))
+    .addOption(flag('--buffer-size <size>', 'bytes a step').argParser(parseBufferSize))
     .addOption(flag('--limit-rate <size>', 'bytes a second, at most').argParser(parsePositiveSize))
     .addHelpText('beforeAll', examples)
     .optionsGroup('What becomes of them:');
@@ -140,7 +140,8 @@ const examples = `Examples:
 
 export function dataOnStdout(options: Options, operands: string[]): boolean {
   return (
-    destinationOf(options, operands) === '-' || /^\/dev\/(stdout|fd\/1)$/.test(destinationOf(options, operands) ?? '')
+    destinationOf(options, operands) === '-' ||
+    /^\/(dev\/(stdout|fd\/1)|proc\/self\/fd\/1)$/.test(destinationOf(options, operands) ?? '')
   );
 }
 
@@ -177,12 +178,23 @@ function settle(options: Options, operands: string[]): Omit<CopyOptions, 'conver
   if (operands.length === 0) throw new UsageError('missing file operand');
   if (destination === undefined || sources.length === 0)
     throw new UsageError(`missing destination after '${operands[0]}'`);
-  if (operands.includes('')) throw new UsageError('an operand is empty');
+  if (operands.includes('') || targetDirectory === '') throw new UsageError('an operand is empty');
   if (targetDirectory !== undefined && options.targetDirectoryNot) throw new UsageError('-t and -T exclude each other');
   if (options.targetDirectoryNot && sources.length > 1) throw new UsageError(`extra operand '${operands[2]}'`);
   if (options.noClobber && options.backup !== undefined) throw new UsageError('-n and --backup exclude each other');
-  if (options.resume && options.inPlace) throw new UsageError('--resume and --in-place exclude each other');
-  if (options.noClobber && options.inPlace) throw new UsageError('-n and --in-place exclude each other');
+  if (options.backup === '' || options.backup?.includes('/'))
+    throw new UsageError(`--backup takes a suffix, which '${options.backup}' is not`);
+  const always = options.reflink === 'always' && '--reflink=always';
+  for (const [one, other] of [
+    [options.resume && '--resume', options.inPlace && '--in-place'],
+    [options.noClobber && '-n', options.inPlace && '--in-place'],
+    [options.backup !== undefined && '--backup', options.inPlace && '--in-place'],
+    [always, options.inPlace && '--in-place'],
+    [always, options.resume && '--resume'],
+    [always, destination === '-' && 'stdout'],
+    [options.verify && '--verify', destination === '-' && 'stdout'],
+  ])
+    if (one && other) throw new UsageError(`${one} and ${other} exclude each other`);
   if (sources.filter((source) => source === '-').length > 1) throw new UsageError('stdin can be read once only');
   const { checksum } = options;
   return {

@@ -21,6 +21,15 @@ export function parsePositiveSize(text: string): number {
   return bytes;
 }
 
+const largestBuffer = 2 ** 30;
+
+/** A size that may well be had of memory at once. */
+export function parseBufferSize(text: string): number {
+  const bytes = parsePositiveSize(text);
+  if (bytes > largestBuffer) throw new InvalidArgumentError('It must be at most 1 GiB.');
+  return bytes;
+}
+
 const milliseconds: Record<string, number> = { ms: 1, s: 1000, m: 60_000, h: 3_600_000, d: 86_400_000 };
 
 /** Milliseconds: `500ms`, `30s`, `5m`, `2h`, a bare number = seconds. */

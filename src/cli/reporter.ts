@@ -139,6 +139,10 @@ export class Reporter implements Context {
   }
 
   #out(text: string, styled = false): void {
+    if (this.#options.dataOnStdout) {
+      this.#err(this.#terminal.err && !styled ? escapeLines(text) : text);
+      return;
+    }
     if (this.#terminal.err) this.#display?.clear();
     const unsafe = this.#terminal.out && !this.#options.json && !styled;
     this.#stdout.write(encodePath(unsafe ? escapeLines(text) : text));

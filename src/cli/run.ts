@@ -11,7 +11,7 @@ import { addGlobalOptions, flags, type GlobalOptions, valued } from './globals.j
 import { StandardError, StandardOutput } from './output.js';
 import { ClosedPipe, Reporter, wording } from './reporter.js';
 import { handleSignals } from './signals.js';
-import { columnsOf } from './terminal.js';
+import { columnsOf, escapeForTerminal, isTerminal } from './terminal.js';
 import { UsageError } from './usage-error.js';
 
 declare const SLUICE_VERSION: string;
@@ -55,7 +55,12 @@ function splitCommand(argv: string[]): { before: string[]; name: string | undefi
   while (i < argv.length) {
     const argument = argv[i]!;
     if (valued.has(argument)) i += 2;
-    else if (flags.has(argument) || (argument.startsWith('--') && valued.has(argument.split('=', 1)[0]!))) i++;
+    else if (
+      flags.has(argument) ||
+      /^-[qv]+$/.test(argument) ||
+      (argument.startsWith('--') && valued.has(argument.split('=', 1)[0]!))
+    )
+      i++;
     else break;
   }
   return { before: argv.slice(0, i), name: argv[i], after: argv.slice(i + 1) };
@@ -142,6 +147,10 @@ function parse(name: string, command: Command, argv: string[], given: string[]):
       getOutHasColors: () => false,
       getErrHasColors: () => false,
     });
+  // For the nearest name the value does not count: `--progres=never` is near to --progress.
+  const parser = command as unknown as { unknownOption(flag: string): void };
+  const { unknownOption } = parser;
+  parser.unknownOption = (flag) => unknownOption.call(command, flag.replace(/(?<=^--[^=]+)=.*/s, ''));
   try {
     command.parse(argv, { from: 'user' });
     return undefined;
@@ -171,6 +180,6 @@ function usageError(name: string, message: string, argv: string[], hint = `\nTry
     const stdout = new StandardOutput(undefined);
     stdout.write(Buffer.from(`${JSON.stringify({ type: 'error', code: 'ERR_USAGE', message: text })}\n`));
     stdout.close();
-  } else new StandardError().write(`${name}: ${text}${hint}\n`);
+  } else new StandardError().write(`${name}: ${isTerminal(2) ? escapeForTerminal(text) : text}${hint}\n`);
   return exitCodes.usage;
 }

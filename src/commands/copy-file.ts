@@ -1,41 +1,32 @@
 // One source into one destination: an atomic replacement, a rewrite in place, a stream, or a symlink copied as one.
 
 import type { Hash } from 'node:crypto';
-import {
-  constants,
-  fstatSync,
-  lstatSync,
-  open,
-  readlinkSync,
-  realpathSync,
-  renameSync,
-  statSync,
-  symlinkSync,
-  unlinkSync,
-} from 'node:fs';
+import { constants, fstatSync, lstatSync, open, realpathSync, statSync } from 'node:fs';
 import { promisify } from 'node:util';
 import { AtomicFile } from '../io/atomic-file.js';
-import { type Attributes, applyAttributes, applyLinkAttributes, type Loss } from '../io/attributes.js';
+import { applyAttributes } from '../io/attributes.js';
 import { type ContentResult, copyContent } from '../io/content.js';
 import { downstream } from '../io/downstream.js';
+import type { Confirmed } from '../io/durability.js';
 import { failure, isSystemError, SluiceError } from '../io/failure.js';
 import { FileIO } from '../io/file-io.js';
 import { native, nativeReason } from '../io/native.js';
 import { decodePath, fsPath } from '../io/path.js';
 import type { Sink } from '../io/raw.js';
-import { tempName } from '../io/temp-name.js';
-import { whileUnfinished } from '../io/unfinished.js';
-import { readAccessAcl, readExtended } from '../io/xattrs.js';
 import type { Context } from './context.js';
-import type { CopyOptions, Job, Run, Totals } from './copy.js';
-import { checkSource, type OpenSource, openSource, SourceChanged, sourceName } from './copy-source.js';
-
-const untouched = 'destination left as it was';
+import type { CopyOptions, Job, Run } from './copy.js';
+import { attributesOf, checkSource, type OpenSource, openSource, SourceChanged, sourceName } from './copy-source.js';
+import { countLosses, skip, told, untouched } from './copy-told.js';
 
 /** Replace the destination as a whole, or with `--in-place` its content. */
 export async function copyFile(job: Job, run: Run): Promise<void> {
-  const path = job.shown ? job.destination : resolveDestination(job.destination);
-  if (skips(job, path, run)) return;
+  let path = job.destination;
+  try {
+    if (!job.shown) path = resolveDestination(job.destination);
+    if (skips(job, path, run)) return;
+  } catch (error) {
+    throw failure(error, { path: job.destination, state: untouched });
+  }
   for (let attempt = 1; ; attempt++) {
     let moved = 0;
     const counting: Run = {
@@ -60,7 +51,7 @@ export async function copyFile(job: Job, run: Run): Promise<void> {
       }
       return;
     } catch (error) {
-      if (!(error instanceof SourceChanged) || attempt === 2) throw told(error, job, job.destination, state);
+      if (!(error instanceof SourceChanged) || attempt === 2) throw blamed(error, job, job.destination, state);
       run.context.debug(() => `${job.source}: ${error.message}; copying it again`);
       run.onBytes(-moved);
     }
@@ -68,7 +59,7 @@ export async function copyFile(job: Job, run: Run): Promise<void> {
 }
 
 /** A failure names the side that it came from: reading is the source's. */
-function told(error: unknown, job: Job, destination: string, state: string): SluiceError {
+function blamed(error: unknown, job: Job, destination: string, state: string): SluiceError {
   const reading = isSystemError(error) && /^p?readv?(64)?$/.test(error.syscall ?? '');
   return failure(error, { path: reading ? sourceName(job.source) : destination, state });
 }
@@ -96,19 +87,13 @@ function skips(job: Job, path: string, run: Run): boolean {
   return reason !== undefined;
 }
 
-function skip(job: Job, reason: string, { context, totals }: Run): void {
-  const { source, destination } = job.shown ?? job;
-  totals.skipped++;
-  context.record({ type: 'skipped', source, destination, reason });
-}
-
 async function replace(from: OpenSource, path: string, job: Job, run: Run, again: boolean): Promise<void> {
   const { options, context, totals } = run;
   const before = fstatSync(from.file.fileno(), { bigint: true });
   const resumes = options.resume && before.isFile();
   let sum: string | undefined;
   const { durable, noClobber, backup } = options;
-  const readBack = options.verify ? (file: FileIO) => verify(file, sum!, options, path, context) : undefined;
+  const readBack = options.verify ? (file: FileIO) => verify(file, Infinity, sum!, options, path, context) : undefined;
   const how = { durable, noClobber, backup, readBack };
   const partial = resumes ? await (await import('./copy-resume.js')).openPartial(path, before, how, context) : null;
   const atomic = partial?.atomic ?? new AtomicFile(path, how);
@@ -125,7 +110,7 @@ async function replace(from: OpenSource, path: string, job: Job, run: Run, again
     if (!before.isFile()) await turn();
     checkSource(result, job, run, again);
     sum = hash?.digest('hex');
-    const { outcome, lost, unconfirmed } = await atomic.commit(
+    const { outcome, lost, ...confirmed } = await atomic.commit(
       attributesOf(from.file.fileno(), before, options),
       Number(before.mode),
     );
@@ -136,12 +121,7 @@ async function replace(from: OpenSource, path: string, job: Job, run: Run, again
     countLosses(lost, totals);
     if (outcome === 'replaced' && nativeReason())
       context.debug(() => `${path}: the old file's ACL and extended attributes were not looked at: ${nativeReason()}`);
-    if (unconfirmed) {
-      totals.unconfirmed++;
-      const { message, code = 'ERR_DURABILITY', syscall, state } = unconfirmed;
-      context.warn(`${message} (${code}, ${syscall}) — ${state}`, { path, code });
-    }
-    finished(job, { ...result, bytes }, sum, run);
+    finished(job, { ...result, bytes }, sum, run, saved(confirmed, path, run));
   } catch (error) {
     atomic.discard();
     throw error;
@@ -159,6 +139,8 @@ async function overwrite(
 ): Promise<void> {
   const { options, totals } = run;
   const before = fstatSync(from.file.fileno(), { bigint: true });
+  const durability = options.durable === 'none' ? undefined : await import('../io/durability.js');
+  if (options.durable === 'strict') await durability?.insistOnDurability(path, untouched);
   const into = new FileIO(path, 'r+');
   try {
     const hash = await digest(options);
@@ -174,8 +156,8 @@ async function overwrite(
     // What is only in memory cannot be read back from storage.
     if (options.durable !== 'none' || options.verify)
       await (await import('../io/durability.js')).fsyncFile(into.fileno());
-    if (options.verify) await verify(into, sum!, options, path, run.context);
-    finished(job, result, sum, run);
+    if (options.verify) await verify(into, result.bytes, sum!, options, path, run.context);
+    finished(job, result, sum, run, durability && saved(await durability.confirmDirectory(path), path, run));
   } finally {
     into.close();
   }
@@ -188,17 +170,23 @@ export async function copyStream(job: Job, run: Run): Promise<void> {
   try {
     const from = await openSource(job);
     try {
-      const into = await openChannel(job.destination);
+      const into = await openChannel(job.destination, options.verify);
       // Our own stdout: a FIFO by name may get another reader yet.
       const reader = into.closefd ? undefined : downstream(into.fileno());
       try {
+        promise(into, options, name);
         const hash = await digest(options);
         const plain = { ...options, reflink: 'never', sparse: 'never' } as const;
         const result = await content(from, into, plain, hash, run, 0, reader?.signal);
         const type = fstatSync(into.fileno());
         if (options.durable !== 'none' && (type.isFile() || type.isBlockDevice()))
           await (await import('../io/durability.js')).fsyncFile(into.fileno());
-        finished(job, result, hash?.digest('hex'), run);
+        const sum = hash?.digest('hex');
+        if (options.verify) {
+          await (await import('../io/durability.js')).fsyncFile(into.fileno());
+          await verify(into, result.bytes, sum!, options, name, run.context);
+        }
+        finished(job, result, sum, run);
         checkSource(result, job, run, false);
       } finally {
         reader?.close();
@@ -208,11 +196,24 @@ export async function copyStream(job: Job, run: Run): Promise<void> {
       from.close();
     }
   } catch (error) {
-    throw told(error, job, name, 'what was written until then stays written');
+    throw blamed(error, job, name, 'what was written until then stays written');
   }
 }
 
-async function openChannel(destination: string): Promise<FileIO> {
+/** Throws where what was asked for cannot be had of this destination, before anything is written to it. */
+function promise(into: FileIO, { verify, durable }: CopyOptions, path: string): void {
+  const type = fstatSync(into.fileno());
+  const state = 'nothing was written';
+  if (verify && !(into.closefd && type.isBlockDevice()))
+    throw new SluiceError('cannot be read back, as --verify asks', { code: 'ERR_VERIFY', path, state });
+  if (durable === 'strict' && !type.isBlockDevice())
+    throw new SluiceError('durability cannot be promised: it is written through, to wherever it leads', {
+      path,
+      state,
+    });
+}
+
+async function openChannel(destination: string, readable: boolean): Promise<FileIO> {
   const own =
     destination === '-' || destination === '/dev/stdout'
       ? 1
@@ -221,42 +222,9 @@ async function openChannel(destination: string): Promise<FileIO> {
         : Number(/\/fd\/(\d+)$/.exec(destination)?.[1] ?? -1);
   if (own >= 0) return new FileIO(own, 'w', { closefd: false });
   // Opening a FIFO waits for its reader: in the thread pool, so that signals are heard.
-  return new FileIO(await promisify(open)(fsPath(destination), constants.O_WRONLY), 'w');
-}
-
-/** A symlink, as one: made beside, then renamed over. */
-export function copyLink(job: Job, run: Run): void {
-  const { source, destination } = job;
-  const there = lstatSync(fsPath(destination), { throwIfNoEntry: false });
-  if (there && run.options.noClobber) {
-    skip(job, 'exists', run);
-    return;
-  }
-  const temp = tempName(destination);
-  const done = whileUnfinished(() => removeQuietly(temp));
-  try {
-    if (there?.isDirectory())
-      throw new SluiceError('is a directory, and cannot be replaced by a symlink', { code: 'EISDIR' });
-    symlinkSync(readlinkSync(fsPath(source), { encoding: 'buffer' }), fsPath(temp));
-    const stat = lstatSync(fsPath(source), { bigint: true });
-    countLosses(applyLinkAttributes(temp, attributesOf(source, stat, run.options)), run.totals);
-    renameSync(fsPath(temp), fsPath(destination));
-  } catch (error) {
-    removeQuietly(temp);
-    throw failure(error, { path: destination, state: untouched });
-  } finally {
-    done();
-  }
-  run.totals.symlinks++;
-  run.context.record({ type: 'copied', source, destination, bytes: 0, method: 'symlink' });
-}
-
-function removeQuietly(path: string): void {
-  try {
-    unlinkSync(fsPath(path));
-  } catch {
-    // It was not made, or is gone.
-  }
+  const mode = readable && statSync(fsPath(destination)).isBlockDevice() ? ('r+' as const) : ('w' as const);
+  const flags = mode === 'r+' ? constants.O_RDWR : constants.O_WRONLY;
+  return new FileIO(await promisify(open)(fsPath(destination), flags), mode);
 }
 
 async function content(
@@ -283,9 +251,10 @@ async function digest({ checksum, verify }: CopyOptions): Promise<Hash | undefin
   return (await import('node:crypto')).createHash(checksum ?? 'sha256');
 }
 
-/** Read a file that was fsynced back from storage, and compare. */
+/** Read a file that was fsynced, or its first `limit` bytes, back from storage, and compare. */
 async function verify(
   file: FileIO,
+  limit: number,
   expected: string,
   options: CopyOptions,
   path: string,
@@ -300,37 +269,28 @@ async function verify(
   file.seek(0);
   const hash = createHash(checksum);
   const nowhere: Sink = { write: (view) => (view as Uint8Array).length };
-  await copyInto(file, nowhere, { bufferSize, onBytes: (chunk) => void hash.update(chunk) });
+  await copyInto(file, nowhere, { bufferSize, limit, onBytes: (chunk) => void hash.update(chunk) });
   if (hash.digest('hex') !== expected)
     throw new SluiceError('what was read back is not what was written', { code: 'ERR_VERIFY', path });
 }
 
-function attributesOf(
-  source: number | string,
-  before: { mode: bigint; uid: bigint; gid: bigint; atimeNs: bigint; mtimeNs: bigint },
-  { preserve }: CopyOptions,
-): Attributes {
-  return {
-    // An ACL goes with the mode, whose group bits are its mask.
-    ...(preserve.has('mode') &&
-      typeof source === 'number' && { mode: Number(before.mode) & 0o7777, acl: readAccessAcl(source) }),
-    ...(preserve.has('ownership') && { uid: Number(before.uid), gid: Number(before.gid) }),
-    ...(preserve.has('timestamps') && { atimeNs: before.atimeNs, mtimeNs: before.mtimeNs }),
-    ...(preserve.has('xattr') && (readExtended(source) ?? { unreadable: true })),
-  };
-}
+/** The word for the record, where durability was asked for. */
+const saved = (confirmed: Confirmed | { durability: 'none' }, path: string, run: Run): string | undefined =>
+  confirmed.durability === 'none' ? undefined : told(confirmed, path, run);
 
-function countLosses(lost: Loss[], totals: Totals): void {
-  for (const each of lost) totals.lost.set(each, (totals.lost.get(each) ?? 0) + 1);
-}
-
-function finished(job: Job, { bytes, method }: ContentResult, sum: string | undefined, run: Run): void {
+function finished(
+  job: Job,
+  { bytes, method }: ContentResult,
+  sum: string | undefined,
+  run: Run,
+  durability?: string,
+): void {
   const { source, destination } = job.shown ?? job;
   const { checksum } = run.options;
   run.totals.files++;
   run.totals.bytes += bytes;
   const digests = checksum !== undefined && { [checksum]: sum };
-  run.context.record({ type: 'copied', source, destination, bytes, method, ...digests });
+  run.context.record({ type: 'copied', source, destination, bytes, method, ...digests, durability });
   if (checksum !== undefined) run.context.print(sumLine(sum!, destination));
 }
 

@@ -3,7 +3,7 @@
 
 import type { Hash } from 'node:crypto';
 import { type BigIntStats, fstatSync, ftruncateSync } from 'node:fs';
-import { basename, dirname, join } from 'node:path';
+import { basename, dirname } from 'node:path';
 import { AtomicFile, type AtomicOptions } from '../io/atomic-file.js';
 import type { FileIO } from '../io/file-io.js';
 import { shortened } from '../io/temp-name.js';
@@ -28,7 +28,7 @@ export async function openPartial(
   const identity = `${source.dev} ${source.ino} ${source.size} ${source.mtimeNs}`;
   const key = createHash('sha256').update(identity).digest('hex').slice(0, 16);
   const suffix = `.sluice-${key}.partial`;
-  const name = join(dirname(path), `.${shortened(basename(path), 254 - suffix.length)}${suffix}`);
+  const name = `${dirname(path)}/.${shortened(basename(path), 254 - suffix.length)}${suffix}`;
   const atomic = new AtomicFile(path, { ...options, partial: name });
   const partial: Partial = {
     atomic,

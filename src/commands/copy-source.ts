@@ -2,11 +2,13 @@
 
 import { fstatSync, open, statSync } from 'node:fs';
 import { promisify } from 'node:util';
+import type { Attributes } from '../io/attributes.js';
 import type { ContentResult, ContentSource } from '../io/content.js';
 import { failure, SluiceError } from '../io/failure.js';
 import { FileIO } from '../io/file-io.js';
 import { fsPath } from '../io/path.js';
-import type { Job, Run } from './copy.js';
+import { readAccessAcl, readExtended } from '../io/xattrs.js';
+import type { CopyOptions, Job, Run } from './copy.js';
 
 export interface OpenSource {
   /** What messages call it. */
@@ -78,4 +80,20 @@ export function checkSource(
   if (job.source === '-' || statSync(fsPath(job.source), { throwIfNoEntry: false })) return;
   if (!options.allowChanged) throw new SluiceError('vanished while it was copied', { code: 'ENOENT', path });
   context.warn('vanished while it was copied', { path, code: 'ENOENT' });
+}
+
+/** What is to be kept of a source, open or (a symlink) by its path. */
+export function attributesOf(
+  source: number | string,
+  before: { mode: bigint; uid: bigint; gid: bigint; atimeNs: bigint; mtimeNs: bigint },
+  { preserve }: CopyOptions,
+): Attributes {
+  return {
+    // An ACL goes with the mode, whose group bits are its mask.
+    ...(preserve.has('mode') &&
+      typeof source === 'number' && { mode: Number(before.mode) & 0o7777, acl: readAccessAcl(source) }),
+    ...(preserve.has('ownership') && { uid: Number(before.uid), gid: Number(before.gid) }),
+    ...(preserve.has('timestamps') && { atimeNs: before.atimeNs, mtimeNs: before.mtimeNs }),
+    ...(preserve.has('xattr') && (readExtended(source) ?? { unreadable: true })),
+  };
 }

@@ -1,8 +1,8 @@
 // `sluice copy`: files and streams to files, directories and streams. Decides what goes where, and refuses what cannot be
 // meant, before anything is made; `copy-file.ts` beside it puts one file in place.
 
-import { type BigIntStats, fstatSync, lstatSync, statSync } from 'node:fs';
-import { basename, join } from 'node:path';
+import { type BigIntStats, fstatSync, lstatSync, type Stats, statSync } from 'node:fs';
+import { basename } from 'node:path';
 import type { DurabilityWish } from '../io/atomic-file.js';
 import type { Loss } from '../io/attributes.js';
 import type { When } from '../io/content.js';
@@ -11,7 +11,7 @@ import { failure, isSystemError, SluiceError } from '../io/failure.js';
 import { fsPath } from '../io/path.js';
 import type { GlobRule } from '../tree/rules.js';
 import type { Context, Outcome } from './context.js';
-import { copyFile, copyLink, copyStream } from './copy-file.js';
+import { copyFile, copyStream } from './copy-file.js';
 
 export interface CopyOptions {
   sources: string[];
@@ -93,7 +93,7 @@ export async function copy(options: CopyOptions, context: Context): Promise<Outc
     unconfirmed: 0,
     lost: new Map(),
   };
-  const jobs = plan(options, context, totals);
+  const jobs = planned(options, context, totals);
   const totalBytes = jobs.every(({ stat }) => stat?.isFile())
     ? jobs.reduce((sum, { stat }) => sum + Number(stat!.size), 0)
     : undefined;
@@ -125,15 +125,34 @@ async function one(job: Job, run: Run): Promise<void> {
   }
   if (options.dryRun) {
     const bytes = stat?.isFile() ? Number(stat.size) : undefined;
-    const action = existing(destination) ? (options.noClobber ? 'skip' : 'update') : 'create';
+    const action = actionFor(job, options);
     context.record({ type: 'action', action, source, destination, bytes });
     if (action === 'skip') totals.skipped++;
     else totals.files++;
     return;
   }
-  if (destination === '-' || isChannel(destination)) await copyStream(job, run);
-  else if (stat?.isSymbolicLink()) copyLink(job, run);
+  if (stat?.isSymbolicLink()) await (await import('./copy-link.js')).copyLink(job, run);
+  else if (destination === '-' || isChannel(destination)) await copyStream(job, run);
   else await copyFile(job, run);
+}
+
+/** None where the destination cannot be meant. */
+function planned(options: CopyOptions, context: Context, totals: Totals): Job[] {
+  try {
+    return plan(options, context, totals);
+  } catch (error) {
+    totals.errors++;
+    context.fail(error);
+    return [];
+  }
+}
+
+function actionFor({ destination, stat }: Job, { noClobber, update }: CopyOptions): 'create' | 'update' | 'skip' {
+  const there =
+    destination === '-' ? undefined : lstatSync(fsPath(destination), { bigint: true, throwIfNoEntry: false });
+  if (!there) return 'create';
+  const compared = there.isSymbolicLink() && !stat?.isSymbolicLink() ? (identity(destination) ?? there) : there;
+  return noClobber || (update && stat && stat.mtimeNs <= compared.mtimeNs) ? 'skip' : 'update';
 }
 
 /** What goes where. A source that cannot be copied is told and left out; a destination that can't be meant ends it all. */
@@ -149,7 +168,7 @@ function plan(options: CopyOptions, context: Context, totals: Totals): Job[] {
           path: destination,
           state: 'nothing was made',
         });
-      const target = into ? join(destination, basename(source)) : destination;
+      const target = into ? within(destination, basename(source)) : destination;
       const job = { source, destination: target, stat: statSource(source, options.followLinks !== 'never') };
       refuse(job, options);
       if (taken.has(target))
@@ -167,14 +186,28 @@ function plan(options: CopyOptions, context: Context, totals: Totals): Job[] {
   return jobs;
 }
 
+/**
+ * The name that a source gets in a directory. Not by path.join, which takes `link/..` away though it leads elsewhere, and makes
+ * `-`, which is stdout, of `./-`. As with cp, `..` stands for what is in it.
+ */
+const within = (directory: string, name: string): string =>
+  `${directory}${directory.endsWith('/') ? '' : '/'}${name === '..' ? '.' : name}`;
+
 /** Is the destination a directory to copy into? */
 function intoDirectory({ sources, destination, directory }: CopyOptions): boolean {
   if (directory === 'never') return false;
-  const isDirectory = destination !== '-' && statSync(fsPath(destination), { throwIfNoEntry: false })?.isDirectory();
-  if (isDirectory) return true;
+  if (destination !== '-' && statOf(destination)?.isDirectory()) return true;
   if (directory === 'must' || sources.length > 1)
     throw new SluiceError('is not a directory', { code: 'ENOTDIR', path: destination, state: 'nothing was copied' });
   return false;
+}
+
+function statOf(destination: string): Stats | undefined {
+  try {
+    return statSync(fsPath(destination), { throwIfNoEntry: false });
+  } catch (error) {
+    throw failure(error, { path: destination, state: 'nothing was copied' });
+  }
 }
 
 function statSource(source: string, follow: boolean): BigIntStats | null {
@@ -189,6 +222,10 @@ function refuse({ source, destination, stat }: Job, options: CopyOptions): void 
   if (stat?.isDirectory())
     throw new SluiceError('is a directory; copying it takes -r', { code: 'EISDIR', path: source, state });
   if (stat?.isSocket()) throw new SluiceError('is a socket, which has no content to copy', { path: source, state });
+  if (stat?.isSymbolicLink()) {
+    refuseLink(source, destination, stat, state);
+    return;
+  }
   const from = stat ?? fstatSync(0, { bigint: true });
   const to = identity(destination);
   // A device or a pipe may well be both: cat's rule is for files.
@@ -203,6 +240,20 @@ function refuse({ source, destination, stat }: Job, options: CopyOptions): void 
     throw new SluiceError('is a directory, and -T does not copy into it', { code: 'EISDIR', path: destination, state });
 }
 
+/** A symlink, copied as one, must not take its own place, nor that of the file that it leads to. */
+function refuseLink(source: string, destination: string, stat: BigIntStats, state: string): void {
+  if (destination === '-')
+    throw new SluiceError('is a symlink, and -P copies no content', { code: 'EINVAL', path: source, state });
+  const there = lstatSync(fsPath(destination), { bigint: true, throwIfNoEntry: false });
+  if (!there) return;
+  const same = (other: BigIntStats | undefined) => other?.dev === there.dev && other.ino === there.ino;
+  if (same(stat) || same(identity(source)))
+    throw new SluiceError(`source and destination (${destination}) are the same file`, {
+      path: source,
+      state: 'it was left as it is',
+    });
+}
+
 function identity(destination: string): BigIntStats | undefined {
   if (destination === '-') return fstatSync(1, { bigint: true });
   try {
@@ -212,8 +263,6 @@ function identity(destination: string): BigIntStats | undefined {
     throw error;
   }
 }
-
-const existing = (path: string): boolean => lstatSync(fsPath(path), { throwIfNoEntry: false }) !== undefined;
 
 /** A name for one of this process's descriptors, or a FIFO, device or terminal: written to, never replaced. */
 function isChannel(destination: string): boolean {

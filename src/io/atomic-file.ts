@@ -2,10 +2,9 @@
 // rename, fsync of the directory. Until the rename the target is what it was; after it, it is new and whole.
 
 import { type BigIntStats, constants, fstatSync, linkSync, lstatSync, openSync, renameSync, unlinkSync } from 'node:fs';
-import { dirname } from 'node:path';
 import { type Attributes, applyAttributes, type Loss, newFileMode } from './attributes.js';
-import { confirmDirectory, type Durability, fsyncDirectory, fsyncFile, storageOf } from './durability.js';
-import { failure, isSystemError, SluiceError } from './failure.js';
+import { confirmDirectory, type Durability, fsyncFile, insistOnDurability } from './durability.js';
+import { failure, isSystemError, type SluiceError } from './failure.js';
 import { FileIO } from './file-io.js';
 import { native } from './native.js';
 import { fsPath } from './path.js';
@@ -100,9 +99,8 @@ export class AtomicFile {
    */
   async commit(attributes: Attributes = {}, newMode = 0o666): Promise<Committed> {
     const { durable = 'none', readBack, settle } = this.#options;
-    const directory = dirname(this.path);
     try {
-      if (durable === 'strict') await this.#insist(directory);
+      if (durable === 'strict') await insistOnDurability(this.path, untouched);
       const lost = this.#dress(attributes, newMode);
       if (durable !== 'none' || readBack) await this.#sync();
       await readBack?.(this.file);
@@ -138,13 +136,7 @@ export class AtomicFile {
         // It is thrown away.
       }
     }
-    if (this.#state !== 'done' && this.#options.partial === undefined) {
-      try {
-        unlinkSync(fsPath(this.temp));
-      } catch {
-        // Gone already.
-      }
-    }
+    if (this.#state !== 'done' && this.#options.partial === undefined) unlinkQuietly(this.temp);
     this.#state = 'done';
     this.#finished();
   }
@@ -152,23 +144,6 @@ export class AtomicFile {
   /** As `discard`: what was not committed when its block is left never was. */
   [Symbol.dispose](): void {
     this.discard();
-  }
-
-  /** Strict: refuse before anything is replaced where the promise cannot be kept. */
-  async #insist(directory: string): Promise<void> {
-    const storage = storageOf(directory);
-    if (storage !== 'durable') {
-      const why = storage === 'volatile' ? 'keeps nothing over a power cut' : 'promises nothing about a power cut';
-      throw new SluiceError(`durability cannot be promised: this file system ${why}`, {
-        path: this.path,
-        state: untouched,
-      });
-    }
-    try {
-      await fsyncDirectory(directory);
-    } catch (error) {
-      throw failure(error, { path: directory, state: untouched });
-    }
   }
 
   #dress(attributes: Attributes, newMode: number): Loss[] {
@@ -245,12 +220,22 @@ export class AtomicFile {
       throw error;
     } finally {
       this.discard();
+      // Of a partial file too: it has its name now, or nothing to go on with.
+      if (this.#options.partial !== undefined) unlinkQuietly(this.temp);
     }
   }
 }
 
+function unlinkQuietly(path: string): void {
+  try {
+    unlinkSync(fsPath(path));
+  } catch {
+    // Gone already.
+  }
+}
+
 /** Have `path`'s file under `name` too, replacing what is there in one step. */
-function keepAs(path: string, name: string): void {
+export function keepAs(path: string, name: string): void {
   const link = tempName(name);
   linkSync(fsPath(path), fsPath(link));
   try {

@@ -103,6 +103,21 @@ async function syncByCommand(path: string): Promise<void> {
     throw new SluiceError('there are no native calls here, and sync(1) cannot flush one file system', { path });
 }
 
+/** Throws, with `state`, where it cannot be promised that what is written at `path` survives a power cut. */
+export async function insistOnDurability(path: string, state: string): Promise<void> {
+  const directory = dirname(path);
+  const storage = storageOf(directory);
+  if (storage !== 'durable') {
+    const why = storage === 'volatile' ? 'keeps nothing over a power cut' : 'promises nothing about a power cut';
+    throw new SluiceError(`durability cannot be promised: this file system ${why}`, { path, state });
+  }
+  try {
+    await fsyncDirectory(directory);
+  } catch (error) {
+    throw failure(error, { path: directory, state });
+  }
+}
+
 export interface Confirmed {
   durability: Exclude<Durability, 'none'>;
   /** The names may not survive a power cut: the directory's fsync failed. */

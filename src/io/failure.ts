@@ -2,6 +2,7 @@
 
 import { getSystemErrorMap } from 'node:util';
 import { unnamed } from './native/system-error.js';
+import { decodePath } from './path.js';
 
 export interface FailureDetails {
   /** The system's error name (`ENOSPC`), or one of ours (`ERR_…`). */
@@ -70,7 +71,8 @@ export function failure(error: unknown, details: FailureDetails = {}): SluiceErr
   }
   if (isSystemError(error)) {
     const { code, syscall } = error;
-    return new SluiceError(systemMessage(error), { ...defined({ code, syscall }), ...details, cause: error });
+    const path = pathOf(error);
+    return new SluiceError(systemMessage(error), { ...defined({ code, syscall, path }), ...details, cause: error });
   }
   const message = error instanceof Error ? error.message : String(error);
   const code = error instanceof Error ? (error as Partial<SystemError>).code : undefined;
@@ -83,6 +85,11 @@ function name(error: unknown): void {
   if (typeof error.code !== 'string' || error.code.startsWith('E')) return;
   const [code] = unnamed.get(-Number(error.errno)) ?? [];
   if (code !== undefined) error.code = code;
+}
+
+/** The path that Node names. */
+function pathOf({ path }: SystemError): string | undefined {
+  return typeof path === 'string' ? path : path instanceof Uint8Array ? decodePath(path) : undefined;
 }
 
 function defined(details: {

@@ -5,18 +5,21 @@ import { createRequire } from 'node:module';
 import { basename, dirname } from 'node:path';
 import { decodePath, encodePath } from './path.js';
 
-/** Bytes in a directory entry's name on every file system that matters (NAME_MAX). */
+/** Bytes in a directory entry's name on every file system that matters (NAME_MAX), and in a path (PATH_MAX, less the NUL). */
 const nameMax = 255;
+const pathMax = 4095;
 const randomDigits = 16;
 
 /**
  * A fresh temp name for `path`, in the same directory. The base part is shortened, by whole characters, so that the
- * name fits 255 bytes. The random part is 64 bits from the system's generator: nobody can lie in wait under it.
+ * name fits 255 bytes, and the path 4095. The random part is 64 bits from the system's generator: nobody can lie in wait under it.
  */
 export function tempName(path: string): string {
   const suffix = `.sluice-${randomHex()}.tmp`;
   // Not path.join: it takes `a/..` away, which leads elsewhere where a is a symlink.
-  return `${dirname(path)}/.${shortened(basename(path), nameMax - 1 - suffix.length)}${suffix}`;
+  const directory = dirname(path);
+  const room = Math.min(nameMax, pathMax - 1 - encodePath(directory).length) - 1 - suffix.length;
+  return `${directory}/.${shortened(basename(path), Math.max(1, room))}${suffix}`;
 }
 
 /** Is `name` (a directory entry) a temp file's? Then the base part that it was made from, as far as it was kept. */
