@@ -190,9 +190,13 @@ describe('a terabyte that is mostly holes', () => {
 });
 
 describe.skipIf(!calls || !canMount('ext4'))('what a file carries', () => {
-  function onExt4(use: (cwd: string) => void | Promise<void>): Promise<void> {
+  async function onExt4(use: (cwd: string) => void | Promise<void>): Promise<void> {
     const mount = loopMount('ext4', 64);
-    return Promise.resolve(use(mount.dir)).finally(() => mount[Symbol.dispose]());
+    try {
+      await use(mount.dir);
+    } finally {
+      mount[Symbol.dispose]();
+    }
   }
   const b = (cwd: string) => join(cwd, 'b');
 

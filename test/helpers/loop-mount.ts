@@ -1,7 +1,7 @@
 // Filesystems of one's own, on loop-mounted sparse images: real ext4, xfs and btrfs, small and full if need be, that can crash.
 
 import { execFileSync, spawnSync } from 'node:child_process';
-import { closeSync, ftruncateSync, mkdirSync, mkdtempSync, openSync, rmSync } from 'node:fs';
+import { closeSync, existsSync, ftruncateSync, mkdirSync, mkdtempSync, openSync, readdirSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 
@@ -43,7 +43,8 @@ const least: Record<Filesystem, number> = { ext4: 16, xfs: 300, btrfs: 128 };
 
 /** Mounts a new filesystem of `sizeMiB` (raised to what mkfs needs). Unmounted and removed by `using`, or at the end of the process. */
 export function loopMount(fs: Filesystem, sizeMiB = 0, options = ''): LoopMount {
-  const home = mkdtempSync(join(tmpdir(), `sluice-${fs}-`));
+  sweep();
+  const home = mkdtempSync(join(tmpdir(), `sluice-${fs}-${process.pid}-`));
   let image = join(home, 'image');
   const dir = join(home, 'mnt');
   mkdirSync(dir);
@@ -102,6 +103,20 @@ export function loopMount(fs: Filesystem, sizeMiB = 0, options = ''): LoopMount 
     },
     [Symbol.dispose]: dispose,
   };
+}
+
+let swept = false;
+
+/** What a test process that was killed has left mounted. */
+function sweep(): void {
+  if (swept) return;
+  swept = true;
+  for (const name of readdirSync(tmpdir())) {
+    const pid = /^sluice-(?:ext4|xfs|btrfs)-(\d+)-/.exec(name)?.[1];
+    if (pid === undefined || existsSync(`/proc/${pid}`)) continue;
+    spawnSync('umount', ['-l', join(tmpdir(), name, 'mnt')]);
+    rmSync(join(tmpdir(), name), { recursive: true, force: true });
+  }
 }
 
 function run(command: string, args: string[]): void {
