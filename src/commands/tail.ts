@@ -131,7 +131,7 @@ class Tail {
     const { follow } = this.#options;
     if (follow) this.#follower = new Follower(this.#followOptions(follow), this.#sink);
     for (const each of this.#operands) await this.#printOne(each);
-    this.#output.flush();
+    this.#idle();
     if (!this.#follower) return 'printed';
     // Only pipes on stdin, and they have ended.
     if (this.#follower.files.every(({ ignored, operand: { isStdin } }) => ignored && isStdin)) return 'printed';
@@ -213,7 +213,7 @@ class Tail {
     }
     if (!file) return undefined;
     return printEnding(file, wanted, (bytes, offset) => this.#take(each, bytes, offset), {
-      idle: () => this.#output.idle(),
+      idle: () => this.#idle(),
       opened: (stream) => this.#streams.add(stream),
       ...(stage && { begin: (head: Uint8Array) => stage.begin(head) }),
     });
@@ -335,14 +335,18 @@ class Tail {
       this.#output.idle();
       this.#context.record({ type, file: file.name, ...facts });
     },
-    idle: () => {
-      this.#output.idle();
-      this.#saveSoon();
-    },
+    idle: () => this.#idle(),
     fail: (file, error) => this.#fail(file, error),
     warn: (message) => this.#context.warn(message),
     debug: (text) => this.#context.debug(text),
   };
+
+  /** The source has nothing more for now: what waits goes out, and a failure to do so is known now, not with the next line. */
+  #idle(): void {
+    this.#output.idle();
+    if (this.#options.json && this.#output.flushesWhenIdle) this.#context.flush();
+    this.#saveSoon();
+  }
 
   #saveSoon(): void {
     if (!this.#checkpoint || this.#saveLater) return;

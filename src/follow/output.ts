@@ -22,7 +22,7 @@ export class Output {
   readonly #size: number;
   /** Everything that is written goes out at once: whole lines where a person or a line-buffered reader waits. */
   readonly #atOnce: boolean;
-  readonly #whenIdle: boolean;
+  readonly flushesWhenIdle: boolean;
 
   constructor(fd: number, choice: BufferingChoice | undefined) {
     this.fd = fd;
@@ -33,7 +33,7 @@ export class Output {
     );
     this.#atOnce = decided.kind !== 'block';
     this.#size = decided.kind === 'none' ? 0 : decided.size;
-    this.#whenIdle = decided.kind === 'block' && decided.flushWhenIdle;
+    this.flushesWhenIdle = decided.kind !== 'block' || decided.flushWhenIdle;
   }
 
   /** Takes all of `bytes`, and is done with their memory on return. Throws `OutputFailed`. */
@@ -51,7 +51,7 @@ export class Output {
 
   /** The source has nothing more for now. */
   idle(): void {
-    if (this.#whenIdle) this.flush();
+    if (this.flushesWhenIdle) this.flush();
   }
 
   /** Everything written is with the kernel on return. */

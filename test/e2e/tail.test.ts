@@ -101,6 +101,15 @@ it('says that stdout is full and exits 1', async () => {
   expect(stderr).toBe('sluice tail: standard output: no space left on device (ENOSPC, write)\n');
 });
 
+it.each([
+  '-f',
+  '-f --json',
+  '-f --prefix',
+])('says that stdout is full though nothing more comes: %s', async (options) => {
+  const { status, stderr } = await shell(`seq 3 > log; sluice tail ${options} log > /dev/full`, { cwd: temporary() });
+  expect({ status, full: stderr.includes('no space left on device') }).toEqual({ status: 1, full: true });
+});
+
 it('ends quietly with 141 when the reader has gone', async () => {
   const line = `seq 1000000 > big; sluice tail -n 900000 big | head -n 1; echo \${PIPESTATUS[0]}`;
   const { out, stderr } = await shell(line, { cwd: temporary() });
