@@ -6,7 +6,9 @@ import { createRequire } from 'node:module';
 import type { Socket } from 'node:net';
 import { blockedRead } from './blocked-reads.js';
 import { FileIO } from './file-io.js';
+import { native } from './native.js';
 import type { Source } from './raw.js';
+import { enlargePipe } from './splicing.js';
 
 /** Does reading from this descriptor block until somebody else acts? Regular files and memory devices do not. */
 export function canBlock(fd: number): boolean {
@@ -50,6 +52,8 @@ class PipeInput implements StreamInput {
   #ended = false;
   #failed: Error | undefined;
   #wake: (() => void) | undefined;
+  /** Bytes until it is worth loading native calls for a larger pipe: one of 64 KiB wakes its reader for each of them. */
+  #untilEnlarged = 4 * 2 ** 20;
 
   constructor(fd: number) {
     this.#file = new FileIO(fd, 'r');
@@ -68,7 +72,17 @@ class PipeInput implements StreamInput {
     }
     if (this.#failed) throw this.#failed;
     if (this.#ended) return 0;
-    return this.#file.readInto(view);
+    const count = this.#file.readInto(view);
+    if (count !== null && this.#untilEnlarged > 0) {
+      this.#untilEnlarged -= count;
+      if (this.#untilEnlarged <= 0) this.#enlarge();
+    }
+    return count;
+  }
+
+  #enlarge(): void {
+    const calls = native();
+    if (calls) enlargePipe(calls, this.#file.fileno());
   }
 
   ready(): Promise<void> {
