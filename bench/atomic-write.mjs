@@ -25,7 +25,7 @@ function pair(name, runs, ours, theirs) {
     const order = i % 2 ? [0, 1] : [1, 0];
     const taken = [];
     for (const which of order) taken[which] = time(which === 0 ? ours : theirs);
-    if (i >= 0) taken.forEach((value, which) => times[which].push(value));
+    if (i >= 0) for (const which of order) times[which].push(taken[which]);
   }
   const ratio = median(times[0].map((value, i) => value / times[1][i]));
   console.log(
