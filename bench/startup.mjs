@@ -1,51 +1,74 @@
-// Start-up: `sluice --version` and a small copy against a bare `node empty.mjs`, in turns, medians of the paired ratios.
-// node bench/startup.mjs [rounds]
-
-import { spawnSync } from 'node:child_process';
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+// What a command costs before it does anything: each beside bare Node, interleaved, as ratios of CPU time (user and system, which a busy
+// machine disturbs less) and of wall time. `node bench/startup.mjs [ROUNDS]`; the standalone executable is measured where it is built.
+import { spawn } from 'node:child_process';
+import { existsSync, mkdirSync, mkdtempSync, openSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
-const rounds = Number(process.argv[2] ?? 41);
-const sluice = fileURLToPath(new URL('../bin/sluice.js', import.meta.url));
-const dir = mkdtempSync(join(tmpdir(), 'sluice-bench-'));
+const root = fileURLToPath(new URL('..', import.meta.url));
+const bin = join(root, 'bin/sluice.js');
+const rounds = Number(process.argv[2] ?? 15);
+const cwd = mkdtempSync(join(tmpdir(), 'sluice-bench-'));
 const env = { ...process.env };
-delete env.NODE_EXTRA_CA_CERTS; // Reading certificates doubles Node's own start.
+delete env.NODE_EXTRA_CA_CERTS; // read at each start: it would drown the rest
+writeFileSync(join(cwd, 'empty.js'), '');
+writeFileSync(join(cwd, 'f'), 'a small file\n'.repeat(300));
+mkdirSync(join(cwd, 'a'));
 
-writeFileSync(join(dir, 'empty.mjs'), '');
-writeFileSync(join(dir, 'small'), 'small\n');
-let fresh = 0;
 const jobs = {
-  'node empty.mjs': () => ['empty.mjs'],
-  'sluice --version': () => [sluice, '--version'],
-  'sluice copy small new': () => [sluice, 'copy', 'small', `new${fresh++}`],
-  'sluice copy small existing': () => [sluice, 'copy', 'small', 'existing'],
-  'sluice copy --help': () => [sluice, 'copy', '--help'],
+  '--version': ['--version'],
+  '--help': ['--help'],
+  'copy f g': ['copy', 'f', 'g'],
+  'copy --newline lf f g': ['copy', '--newline', 'lf', 'f', 'g'],
+  'copy --compress gzip f g': ['copy', '--compress', 'gzip', 'f', 'g'],
+  'copy -r a b': ['copy', '-r', 'a', 'b'],
+  'atomic-write f': ['atomic-write', '--no-durable', 'w'],
+  'tail -n 1 f': ['tail', '-n', '1', 'f'],
+  'inspect --quick f': ['inspect', '--quick', 'f'],
+  'sync a c': ['sync', 'a', 'c'],
+  'flush f': ['flush', 'f'],
+  'complete -- copy --n': ['complete', '--', 'copy', '--n'],
+};
+const standalone = join(root, 'standalone/sluice');
+const commands = [['bare node', [process.execPath, 'empty.js']]];
+for (const [name, args] of Object.entries(jobs)) commands.push([name, [process.execPath, bin, ...args]]);
+if (existsSync(standalone))
+  for (const name of ['--version', 'copy f g', 'tail -n 1 f'])
+    commands.push([`standalone ${name}`, [standalone, ...jobs[name]]]);
+
+/** CPU milliseconds of children so far: the kernel counts in ticks of 10 ms, but adds up exactly over many runs. */
+const ticks = () => {
+  const fields = readFileSync('/proc/self/stat', 'latin1').split(') ')[1].split(' ');
+  return (Number(fields[13]) + Number(fields[14])) * 10;
 };
 
-function time(args) {
-  const started = process.hrtime.bigint();
-  const { status } = spawnSync(process.execPath, args, { cwd: dir, env, stdio: 'ignore' });
-  if (status !== 0) throw new Error(`${args.join(' ')} ended with ${status}`);
-  return Number(process.hrtime.bigint() - started) / 1e6;
+function once([file, ...args]) {
+  const before = ticks();
+  const started = performance.now();
+  return new Promise((resolve) => {
+    const child = spawn(file, args, { cwd, env, stdio: [openSync(join(cwd, 'f'), 'r'), 'ignore', 'ignore'] });
+    child.on('exit', () => resolve({ wall: performance.now() - started, cpu: ticks() - before }));
+  });
 }
 
-const median = (numbers) => [...numbers].sort((a, b) => a - b)[numbers.length >> 1];
-const times = Object.fromEntries(Object.keys(jobs).map((name) => [name, []]));
+const sums = new Map(commands.map(([name]) => [name, { wall: [], cpu: 0 }]));
 try {
-  for (let round = -2; round < rounds; round++)
-    for (const [name, args] of Object.entries(jobs)) {
-      const ms = time(args());
-      if (round >= 0) times[name].push(ms);
+  for (let round = 0; round < rounds; round++)
+    for (const [name, command] of commands) {
+      const { wall, cpu } = await once(command);
+      sums.get(name).wall.push(wall);
+      sums.get(name).cpu += cpu;
     }
 } finally {
-  rmSync(dir, { recursive: true });
+  rmSync(cwd, { recursive: true, force: true });
 }
-const bare = times['node empty.mjs'];
-for (const [name, all] of Object.entries(times)) {
-  const ratio = median(all.map((ms, i) => ms / bare[i]));
+const median = (list) => list.toSorted((a, b) => a - b)[list.length >> 1];
+const base = sums.get('bare node');
+console.log(`startup, ${rounds} rounds, node ${process.version}`);
+for (const [name, { wall, cpu }] of sums) {
+  const ratio = median(wall.map((ms, i) => ms / base.wall[i]));
   console.log(
-    `${name.padEnd(28)} ${median(all).toFixed(1).padStart(7)} ms   min ${Math.min(...all).toFixed(1)} ms   ${ratio.toFixed(2)}x`,
+    `  ${name.padEnd(28)} cpu ${(cpu / base.cpu).toFixed(2)}×  wall ${ratio.toFixed(2)}×  (${(cpu / rounds).toFixed(0)} ms)`,
   );
 }

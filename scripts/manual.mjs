@@ -14,6 +14,7 @@ await build({
   bundle: true,
   packages: 'external',
   platform: 'node',
+  target: 'node20.12',
   format: 'esm',
   splitting: true, // what the definitions load lazily stays unloaded
   outdir: bundle,

@@ -20,10 +20,9 @@ describe('the manual', () => {
       .filter((line) => line.includes('\t'))
       .map((line) => `sluice-${line.split('\t')[0]}.1`);
     const pages = readdirSync(man);
-    const built = names.filter((name) => pages.includes(name));
-    expect(pages.sort()).toEqual(['sluice.1', ...built].sort());
+    expect(pages.sort()).toEqual(['sluice.1', ...names].sort());
     const { man: listed } = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8'));
-    expect(listed).toEqual(expect.arrayContaining(pages.map((page) => `./man/${page}`)));
+    expect(listed.sort()).toEqual(pages.map((page) => `./man/${page}`));
   });
   it('names every option that --help names', async () => {
     for (const name of ['copy', 'tail', 'bench']) {
