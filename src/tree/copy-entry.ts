@@ -1,7 +1,7 @@
 // One entry of a tree put in place: a temp file beside it, all of its content, its attributes, rename. The same promise as
 // AtomicFile's, relative to open directories and in a handful of system calls, for trees of many small files.
 
-import { closeSync, constants, readSync, writeSync } from 'node:fs';
+import { constants } from 'node:fs';
 import type { Loss } from '../io/attributes.js';
 import { copyContent, type Method, type When } from '../io/content.js';
 import { failure, isSystemError, SluiceError } from '../io/failure.js';
@@ -133,23 +133,23 @@ function copySmall(way: Way, work: Work, settings: EntrySettings, buffer: Buffer
     mustBeFile(before);
     if (before.size >= buffer.length || hasHoles(before)) return null;
     // One byte more than it should have: the answer shows the end of the file too.
-    const size = readSync(from, buffer, 0, before.size + 1, null);
+    const size = places().read(from, buffer, before.size + 1);
     if (size !== before.size) return null;
     temp = tempName(name);
     to = places().open(way.target, temp, O_WRONLY | O_CREAT | O_EXCL, 0o600);
-    for (let at = 0; at < size; ) at += writeSync(to, buffer, at, size - at, null);
+    if (size > 0) places().write(to, buffer, size);
     const after = places().statOpen(from);
     if (!sameVersion(before, after)) return null;
     const lost = dress(to, from, before, way, work, settings);
     const fd = to;
     to = -1;
-    closeSync(fd);
+    places().closeFile(fd);
     const done = place(way, temp, work, { bytes: size, method: 'readinto', lost }, settings);
     temp = undefined;
     return done;
   } finally {
-    closeSync(from);
-    if (to >= 0) closeSync(to);
+    places().closeFile(from);
+    if (to >= 0) places().closeFile(to);
     if (temp !== undefined) remove(way.target, temp);
   }
 }

@@ -7,7 +7,7 @@ import { isSystemError } from '../io/failure.js';
 import { native } from '../io/native.js';
 import { fsPath } from '../io/path.js';
 import { readAccessAcl, readExtended, writeXattrs } from '../io/xattrs.js';
-import { type Facts, mtimeNs } from './facts.js';
+import { atimeNs, type Facts, mtimeNs } from './facts.js';
 import { type Place, places } from './place.js';
 
 /** What is kept of a source: plain data, workers get it too. */
@@ -48,6 +48,11 @@ export function dressOpen(
   keep: Keep,
 ): Loss[] {
   const kept = existing && existing.kind === source.kind ? existing : null;
+  if (!kept && !keep.owner && !keep.acl && !keep.xattrs && !keep.times) {
+    // Nothing but a mode: the usual case of a plain copy.
+    places().changeOpenMode(fd, modeOf(source, existing, keep));
+    return nothing;
+  }
   const attributes: Attributes = { mode: modeOf(source, existing, keep) };
   const owner = keep.owner ? source : kept;
   if (owner) Object.assign(attributes, { uid: owner.uid, gid: owner.gid });
@@ -55,9 +60,11 @@ export function dressOpen(
   else if (from.replaced !== null && !keep.mode) attributes.acl = readAccessAcl(from.replaced);
   if (keep.xattrs) Object.assign(attributes, extendedOf(from.source));
   else if (from.replaced !== null) attributes.xattrs = readExtended(from.replaced)?.xattrs;
-  if (keep.times) Object.assign(attributes, { atimeNs: source.accessed, mtimeNs: mtimeNs(source) });
+  if (keep.times) Object.assign(attributes, { atimeNs: atimeNs(source), mtimeNs: mtimeNs(source) });
   return applyAttributes(fd, owner ? places().statOpen(fd) : keepOwner, attributes);
 }
+
+const nothing: Loss[] = [];
 
 /** Stands for whatever owner there is, where none is to be given. */
 const keepOwner = { uid: -1, gid: -1 };
@@ -84,7 +91,7 @@ export function dressNamed(at: Place, name: string, source: Facts, from: string,
   if (source.kind !== 'symlink') places().changeMode(at, name, mode);
   if (!keep.times) return lost;
   try {
-    places().setTimes(at, name, source.accessed, mtimeNs(source));
+    places().setTimes(at, name, atimeNs(source), mtimeNs(source));
     const { after1970 } = places().blur;
     if (after1970 > 0 && source.nanoseconds % 1000 !== 0) lost.push('timestamps');
   } catch (error) {

@@ -23,8 +23,9 @@ export interface Facts {
   /** Changed (ctime), in the same way. */
   changedSeconds: number;
   changedNanoseconds: number;
-  /** Read (atime), nanoseconds since 1970. */
-  accessed: bigint;
+  /** Read (atime), in the same way. */
+  accessedSeconds: number;
+  accessedNanoseconds: number;
 }
 
 const kinds: readonly Kind[] = [
@@ -38,6 +39,10 @@ export const kindOf = (mode: number): Kind => kinds[(mode >> 12) & 15]!;
 /** Modification time in nanoseconds since 1970. */
 export const mtimeNs = ({ seconds, nanoseconds }: Facts): bigint =>
   BigInt(seconds) * 1_000_000_000n + BigInt(nanoseconds);
+
+/** Access time in nanoseconds since 1970. */
+export const atimeNs = ({ accessedSeconds, accessedNanoseconds }: Facts): bigint =>
+  BigInt(accessedSeconds) * 1_000_000_000n + BigInt(accessedNanoseconds);
 
 /** The same file (by whatever name)? */
 export const sameFile = (a: Facts, b: Facts): boolean => a.ino === b.ino && a.dev === b.dev;

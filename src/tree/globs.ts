@@ -38,6 +38,12 @@ function literal(glob: string): string {
       text += character + glob[++i]!;
       continue;
     }
+    if (character === '[' && glob[i + 1] === '!') {
+      text += '[^';
+      i++;
+      inClass = true;
+      continue;
+    }
     if (character === '[') inClass = true;
     else if (character === ']') inClass = false;
     text += !inClass && /[()|$^+!@"]/.test(character) ? `\\${character}` : character;

@@ -48,6 +48,13 @@ export interface Places {
   changeOwner(at: Place, name: string, uid: number, gid: number): void;
   /** Never of what a symlink leads to: one that is found is left alone (ELOOP). */
   changeMode(at: Place, name: string, mode: number): void;
+  /** Bytes read, from the descriptor's offset on: 0 at the end. Of regular files. */
+  read(fd: number, buffer: Buffer, length: number): number;
+  /** All of the buffer's first `length` bytes are written. */
+  write(fd: number, buffer: Buffer, length: number): void;
+  closeFile(fd: number): void;
+  /** Permission bits of an open file. */
+  changeOpenMode(fd: number, mode: number): void;
   /** By name, of a link its own; by descriptor with a number. */
   setTimes(at: Place, name: string, accessed: Time, modified: Time): void;
   setOpenTimes(fd: number, accessed: Time, modified: Time): void;
@@ -91,7 +98,8 @@ function nativePlaces(): Places | null {
       nanoseconds: statx.mtimeNanoseconds,
       changedSeconds: statx.ctimeSeconds,
       changedNanoseconds: statx.ctimeNanoseconds,
-      accessed: statx.atimeNs,
+      accessedSeconds: statx.atimeSeconds,
+      accessedNanoseconds: statx.atimeNanoseconds,
     };
   };
   const openDirectory = (at: number, name: string, follow: boolean) =>
@@ -129,6 +137,12 @@ function nativePlaces(): Places | null {
       dirs.makeDevice(at.fd, name, kind === 'block' ? S_IFBLK : S_IFCHR, mode & 0o700, rdev);
       return true;
     },
+    read: (fd, buffer, length) => files.read(fd, buffer, length) ?? 0,
+    write(fd, buffer, length) {
+      let at = files.write(fd, buffer, length) ?? 0;
+      while (at < length) at += files.write(fd, buffer.subarray(at), length - at) ?? 0;
+    },
+    closeFile: (fd) => files.close(fd),
     changeOwner: (at, name, uid, gid) => dirs.changeOwner(at.fd, name, uid, gid),
     setTimes: (at, name, accessed, modified) => times.set(name, accessed, modified, at.fd),
     setOpenTimes: (fd, accessed, modified) => times.set(fd, accessed, modified),
@@ -137,6 +151,7 @@ function nativePlaces(): Places | null {
 
 /** What is the same with native calls and without. */
 const shared = {
+  changeOpenMode: (fd: number, mode: number): void => fs.fchmodSync(fd, mode),
   changeMode(at: Place, name: string, mode: number): void {
     if (!linux) {
       fs.lchmodSync(fsPath(join(at.path, name)), mode);
@@ -168,6 +183,7 @@ function portablePlaces(): Places {
     };
     const [seconds, nanoseconds] = split(stat.mtimeNs);
     const [changedSeconds, changedNanoseconds] = split(stat.ctimeNs);
+    const [accessedSeconds, accessedNanoseconds] = split(stat.atimeNs);
     return {
       kind: kindOf(Number(stat.mode)),
       mode: Number(stat.mode) & 0o7777,
@@ -183,7 +199,8 @@ function portablePlaces(): Places {
       nanoseconds,
       changedSeconds,
       changedNanoseconds,
-      accessed: stat.atimeNs,
+      accessedSeconds,
+      accessedNanoseconds,
     };
   };
   const openDirectory = (name: string | Buffer, follow: boolean) =>
@@ -230,6 +247,11 @@ function portablePlaces(): Places {
       if (error || status !== 0) throw error ?? new Error('mkfifo failed');
     },
     makeDevice: () => false,
+    read: (fd, buffer, length) => fs.readSync(fd, buffer, 0, length, null),
+    write(fd, buffer, length) {
+      for (let at = 0; at < length; ) at += fs.writeSync(fd, buffer, at, length - at, null);
+    },
+    closeFile: (fd) => fs.closeSync(fd),
     changeOwner: (at, name, uid, gid) => fs.lchownSync(path(at, name), uid, gid),
     setTimes(at, name, accessed, modified) {
       const now = accessed === undefined || modified === undefined ? known(at, name) : undefined;

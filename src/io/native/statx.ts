@@ -68,6 +68,12 @@ export class Statx {
   get ctimeNanoseconds(): number {
     return this.#view.getUint32(104, true);
   }
+  get atimeSeconds(): number {
+    return this.#signed(64);
+  }
+  get atimeNanoseconds(): number {
+    return this.#view.getUint32(72, true);
+  }
   get atimeNs(): bigint {
     return this.#time(64);
   }
