@@ -1,10 +1,22 @@
 // The one way to put a file in place: a temp file beside the target, all of the content, its attributes, fsync, close,
 // rename, fsync of the directory. Until the rename the target is what it was; after it, it is new and whole.
 
-import { type BigIntStats, constants, fstatSync, linkSync, lstatSync, openSync, renameSync, unlinkSync } from 'node:fs';
+import {
+  type BigIntStats,
+  closeSync,
+  constants,
+  fstatSync,
+  linkSync,
+  lstatSync,
+  openSync,
+  renameSync,
+  statSync,
+  unlinkSync,
+} from 'node:fs';
+import { dirname } from 'node:path';
 import { type Attributes, applyAttributes, type Loss, newFileMode } from './attributes.js';
 import { confirmDirectory, type Durability, fsyncFile, insistOnDurability } from './durability.js';
-import { failure, isSystemError, type SluiceError } from './failure.js';
+import { failure, isSystemError, SluiceError } from './failure.js';
 import { FileIO } from './file-io.js';
 import { native } from './native.js';
 import { fsPath } from './path.js';
@@ -158,7 +170,7 @@ export class AtomicFile {
           mode: Number(regular.mode) & 0o7777,
           ...readExtended(this.path),
         }
-      : { mode: newFileMode(newMode) };
+      : { mode: modeHere(this.path, newMode) };
     for (const [key, value] of Object.entries(attributes))
       if (value !== undefined) Object.assign(wanted, { [key]: value });
     try {
@@ -193,14 +205,35 @@ export class AtomicFile {
     try {
       guard?.();
       if (noClobber) return this.#link();
-      if (backup !== undefined && this.existing) keepAs(this.path, this.path + backup);
-      renameSync(fsPath(this.temp), fsPath(this.path));
+      if (backup === undefined || !this.existing) renameSync(fsPath(this.temp), fsPath(this.path));
+      else this.#placeKeeping(this.path + backup);
     } catch (error) {
       throw failure(error, details);
     }
     this.#state = 'done';
     this.#finished();
     return this.existing ? 'replaced' : 'created';
+  }
+
+  /** Where the old file can have no second name, the two change places, and then it gets its own. */
+  #placeKeeping(name: string): void {
+    const [temp, path] = [fsPath(this.temp), fsPath(this.path)];
+    try {
+      keepAs(this.path, name);
+    } catch (error) {
+      const refused = ['EPERM', 'ENOTSUP', 'EOPNOTSUPP', 'ENOSYS', 'EMLINK'];
+      const calls = isSystemError(error, ...refused) ? native() : null;
+      if (!calls) throw error;
+      calls.files.exchange(temp, path);
+      try {
+        renameSync(temp, fsPath(name));
+      } catch (failed) {
+        calls.files.exchange(temp, path);
+        throw failed;
+      }
+      return;
+    }
+    renameSync(temp, path);
   }
 
   /** link(2) fails if the name is taken, which rename(2) does not. Where there are no hard links, Linux has another call. */
@@ -234,8 +267,35 @@ function unlinkQuietly(path: string): void {
   }
 }
 
+/**
+ * The mode of a new file at `path`. In a directory with a default ACL that says who may use it, and the umask counts for nothing: a
+ * file of no content shows what the system makes of it.
+ */
+function modeHere(path: string, newMode: number): number {
+  const mode = newFileMode(newMode);
+  if ((mode & 0o077) === 0) return mode;
+  const probe = tempName(path);
+  const { O_WRONLY, O_CREAT, O_EXCL, O_NOFOLLOW = 0 } = constants;
+  try {
+    const fd = openSync(fsPath(probe), O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW, newMode & 0o777);
+    try {
+      return fstatSync(fd).mode & 0o777;
+    } finally {
+      closeSync(fd);
+      unlinkQuietly(probe);
+    }
+  } catch {
+    return mode;
+  }
+}
+
 /** Have `path`'s file under `name` too, replacing what is there in one step. */
 export function keepAs(path: string, name: string): void {
+  // In a sticky directory another's file could get a second name, but neither it nor the first could be moved, or removed.
+  const [file, directory] = [lstatSync(fsPath(path)), statSync(fsPath(dirname(path)))];
+  const user = process.geteuid?.() ?? 0;
+  if ((directory.mode & 0o1000) !== 0 && ![0, file.uid, directory.uid].some((uid) => uid === user))
+    throw new SluiceError('operation not permitted in a sticky directory', { code: 'EPERM', path });
   const link = tempName(name);
   linkSync(fsPath(path), fsPath(link));
   try {

@@ -6,7 +6,7 @@ import { isSystemError, SluiceError } from './failure.js';
 import type { FileIO } from './file-io.js';
 import { looksSparse } from './holes.js';
 import { type Native, native, nativeIfLoaded, nativeReason } from './native.js';
-import { copyInto } from './pump.js';
+import { type CopyIntoOptions, copyInto } from './pump.js';
 import type { Sink, Source } from './raw.js';
 import { SparseSink } from './sparse-sink.js';
 
@@ -185,7 +185,7 @@ async function pumpFile(source: Source & FileIO, sink: Sink, size: number, optio
     onBytes?.(chunk.length);
   };
   const settings = { bufferSize, limitRate, signal, onBytes: seen };
-  if (size === 0) return copyInto(source, sink, settings);
+  if (size === 0) return pumpWhile(source, sink, 0, settings);
   const bytes = await copyInto(source, sink, { ...settings, limit: size });
   return bytes + (await pumpRest(source, sink, size, bytes, options));
 }
@@ -203,8 +203,29 @@ async function pumpRest(
     onChunk?.(chunk);
     onBytes?.(chunk.length);
   };
-  return copyInto(source, sink, { bufferSize, limitRate, signal, onBytes: seen });
+  return pumpWhile(source, sink, size, { bufferSize, limitRate, signal, onBytes: seen });
 }
+
+/** To the end, as long as the size stays what it was: it is made up then. One that grows is a file's, and followed no further. */
+async function pumpWhile(
+  source: Source & FileIO,
+  sink: Sink,
+  size: number,
+  settings: CopyIntoOptions,
+): Promise<number> {
+  const isFile = fstatSync(source.fileno()).isFile();
+  if (!isFile) return copyInto(source, sink, settings);
+  for (let bytes = 0; ; ) {
+    const now = fstatSync(source.fileno()).size;
+    const limit = now === size ? piece : Math.max(0, now - source.tell());
+    const count = await copyInto(source, sink, { ...settings, limit });
+    bytes += count;
+    if (now !== size || count < limit) return bytes;
+  }
+}
+
+/** Bytes of a file whose size is not believed, between two looks at it. */
+const piece = 2 ** 20;
 
 /** What became of the source since `before`. */
 export function changeOf(source: FileIO, before: BigIntStats): Change | undefined {

@@ -1,6 +1,9 @@
 // `sluice copy` where names, links and options meet in ways that few think of.
 
+import { execFileSync } from 'node:child_process';
 import {
+  appendFileSync,
+  chmodSync,
   existsSync,
   linkSync,
   lstatSync,
@@ -17,7 +20,11 @@ import {
 } from 'node:fs';
 import { join } from 'node:path';
 import { beforeEach, describe, expect, it, onTestFinished } from 'vitest';
-import { shell, sluice, temporary } from '../helpers/sluice.js';
+import { copyContent } from '../../src/io/content.js';
+import { FileIO } from '../../src/io/file-io.js';
+import { native } from '../../src/io/native.js';
+import { isRoot, shell, sluice, temporary } from '../helpers/sluice.js';
+import { asNobody } from '../helpers/unprivileged.js';
 
 let cwd: string;
 const at = (name: string) => join(cwd, name);
@@ -25,6 +32,15 @@ const put = (name: string, content = name) => writeFileSync(at(name), content);
 const content = (name: string) => readFileSync(at(name), 'utf8');
 const copy = (...args: string[]) => sluice(['copy', ...args], { cwd });
 const left = () => readdirSync(cwd).filter((name) => name.includes('.sluice-'));
+
+const hasTool = (tool: string) => {
+  try {
+    execFileSync('/bin/sh', ['-c', `command -v ${tool}`]);
+    return true;
+  } catch {
+    return false;
+  }
+};
 
 beforeEach(() => {
   cwd = temporary();
@@ -166,6 +182,66 @@ describe('options that cannot be had together, or here', () => {
     put('b', 'newer');
     utimesSync(at('b'), 4e9, 4e9);
     expect((await copy('--dry-run', '-u', 'a', 'b')).out).toContain('would skip');
+  });
+});
+
+describe('where others own things', () => {
+  it.skipIf(!hasTool('setfacl'))("a directory's default ACL says who may use a new file, as with cp", async () => {
+    mkdirSync(at('closed'));
+    const { status } = await shell('setfacl -d -m u::rwx,g::r-x,o::--- closed && cp a closed/by-cp', { cwd });
+    if (status !== 0) return; // No ACLs on this file system.
+    chmodSync(at('a'), 0o666);
+    expect((await shell('cp a closed/by-cp; umask 0; sluice copy a closed/ours; cp a closed/cp', { cwd })).status).toBe(
+      0,
+    );
+    const mode = (name: string) => statSync(at(`closed/${name}`)).mode & 0o777;
+    expect(mode('ours')).toBe(mode('cp'));
+    expect(mode('ours') & 0o007).toBe(0);
+    expect(readdirSync(at('closed')).sort()).toEqual(['by-cp', 'cp', 'ours']);
+  });
+
+  it.skipIf(!isRoot)('--backup of what nobody may not rename leaves nothing behind (needs root)', async () => {
+    mkdirSync(at('sticky'));
+    chmodSync(at('sticky'), 0o1777);
+    chmodSync(cwd, 0o755);
+    put('sticky/b', 'old');
+    chmodSync(at('sticky/b'), 0o666);
+    const { status } = await asNobody(['copy', '--backup', 'a', 'sticky/b'], { cwd });
+    expect(status).toBe(1);
+    expect(readdirSync(at('sticky'))).toEqual(['b']);
+    expect(content('sticky/b')).toBe('old');
+  });
+
+  it.skipIf(!isRoot || !native())('--backup of a file that can have no second name (needs root)', async () => {
+    mkdirSync(at('open'));
+    chmodSync(at('open'), 0o777);
+    chmodSync(cwd, 0o755);
+    put('open/b', 'old');
+    chmodSync(at('open/b'), 0o644); // Not nobody's, nor writable: fs.protected_hardlinks refuses the link.
+    const { status } = await asNobody(['copy', '--backup', 'a', 'open/b'], { cwd });
+    expect(status).toBe(0);
+    expect(content('open/b')).toBe('a');
+    expect(content('open/b~')).toBe('old');
+    expect(readdirSync(at('open')).sort()).toEqual(['b', 'b~']);
+  });
+});
+
+describe('a source that grows faster than it is read', () => {
+  it('from nothing: it is followed no further than a look tells', async () => {
+    put('log', '');
+    class Growing extends FileIO {
+      override readInto(view: Uint8Array): number | null {
+        if (statSync(at('log')).size < 2 ** 26) appendFileSync(at('log'), Buffer.alloc(view.length + 1, 'x'));
+        return super.readInto(view);
+      }
+    }
+    const source = new Growing(at('log'), 'r');
+    const sink = new FileIO(at('out'), 'w+');
+    const { bytes, change } = await copyContent(source, sink, {});
+    source.close();
+    sink.close();
+    expect(bytes).toBeLessThan(2 ** 23);
+    expect(change).toBe('grew');
   });
 });
 
