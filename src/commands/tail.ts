@@ -70,6 +70,8 @@ class Tail {
   #failed = false;
   #over = false;
   #follower: Follower | undefined;
+  /** What is being printed before anything is followed, and how far. */
+  #printing: { each: Operand; file: Pick<OpenFile, 'fd' | 'stat'>; position: number } | undefined;
   readonly #streams = new Set<{ close(): void }>();
 
   constructor(options: TailOptions, context: Context) {
@@ -208,15 +210,24 @@ class Tail {
           await this.#printParts(each, await lastLinesAcross(file, older, selection.count, settled));
         }
       } finally {
+        this.#printing = undefined;
         closeOlder(older);
       }
     }
     if (!file) return undefined;
-    return printEnding(file, wanted, (bytes, offset) => this.#take(each, bytes, offset), {
-      idle: () => this.#idle(),
-      opened: (stream) => this.#streams.add(stream),
-      ...(stage && { begin: (head: Uint8Array) => stage.begin(head) }),
-    });
+    const take = (bytes: Uint8Array, offset: number) => {
+      this.#take(each, bytes, offset);
+      this.#printed(each, file, offset + bytes.length);
+    };
+    try {
+      return await printEnding(file, wanted, take, {
+        idle: () => this.#idle(),
+        opened: (stream) => this.#streams.add(stream),
+        ...(stage && { begin: (head: Uint8Array) => stage.begin(head) }),
+      });
+    } finally {
+      this.#printing = undefined;
+    }
   }
 
   async #printParts(each: Operand, parts: Part[]): Promise<void> {
@@ -233,6 +244,7 @@ class Tail {
         for await (const chunk of contentOf(file, from)) {
           this.#take(each, chunk, offset);
           offset += chunk.length;
+          if (!file.compressed) this.#printed(each, file, offset);
         }
       } catch (error) {
         if (error instanceof OutputFailed || error instanceof Matched) throw error;
@@ -241,6 +253,12 @@ class Tail {
       }
       stage?.end();
     }
+  }
+
+  #printed(each: Operand, file: Pick<OpenFile, 'fd' | 'stat'>, position: number): void {
+    if (!this.#checkpoint) return;
+    this.#printing = { each, file, position };
+    if (this.#lastSave + saveInterval <= performance.now()) this.#save();
   }
 
   #tellResumption(each: Operand, { parts, position, gap }: Resumption, older: OlderFile[]): void {
@@ -270,8 +288,8 @@ class Tail {
     const told = failure(error, { path: label });
     this.#failed = true;
     // It is waited for: a failure only if it has not come when everything ends.
-    if (this.#options.retry && told.code === 'ENOENT') {
-      this.#context.warn(`${told.message} (ENOENT, open); waiting for it`, { path: label, code: 'ENOENT' });
+    if (this.#options.retry && told.code !== undefined && told.syscall === 'open') {
+      this.#context.warn(`${told.message} (${told.code}, open); waiting for it`, { path: label, code: told.code });
     } else this.#context.fail(told);
   }
 
@@ -364,6 +382,7 @@ class Tail {
     if (!this.#checkpoint || this.#over) return;
     this.#output.flush();
     this.#context.flush();
+    if (this.#printing) this.#remember(this.#printing.each, this.#printing.file, this.#printing.position);
     for (const { operand: file, readings } of this.#follower?.files ?? []) {
       const [oldest] = readings;
       if (oldest?.file.stat.isFile()) this.#remember(file, oldest.file, oldest.position);
@@ -377,7 +396,7 @@ class Tail {
     this.#lastSave = performance.now();
   }
 
-  #remember(file: Operand, { fd, stat }: OpenFile, position: number): void {
+  #remember(file: Operand, { fd, stat }: Pick<OpenFile, 'fd' | 'stat'>, position: number): void {
     if (!this.#checkpoint || file.isStdin || !stat.isFile()) return;
     const offset = Math.min(this.#stages.get(file)?.heldFrom ?? position, position);
     this.#checkpoint.set(file.name, placeOf(fd, stat, offset));

@@ -127,7 +127,8 @@ export class Follower {
       this.#sink.warn(`no events to be had: ${code}${limit}; looking every ${seconds} s instead`);
     },
     fail: ({ operand }, error) => this.#sink.fail(operand, error),
-    stream: (followed, file) => void this.#followStream(followed, file).catch((error) => this.#failed(error)),
+    stream: (followed, file, position) =>
+      void this.#followStream(followed, file, position).catch((error) => this.#failed(error)),
   };
 
   #sayHow(): void {
@@ -187,8 +188,7 @@ export class Follower {
   }
 
   /** A FIFO, a terminal: to its end, and then again, since another may write to it. */
-  async #followStream({ operand }: Followed, file: OpenFile): Promise<void> {
-    let offset = 0;
+  async #followStream({ operand }: Followed, file: OpenFile, offset: number): Promise<void> {
     const write = (view: Uint8Array) => {
       this.#sink.take(operand, view, offset);
       offset += view.length;

@@ -31,7 +31,7 @@ export interface FollowedHooks {
   noEvents: (followed: Followed, error: unknown) => void;
   fail: (followed: Followed, error: unknown) => void;
   /** It is no regular file: its bytes are to be read as they come. */
-  stream: (followed: Followed, file: OpenFile) => void;
+  stream: (followed: Followed, file: OpenFile, position: number) => void;
 }
 
 export interface FollowedOptions {
@@ -102,7 +102,7 @@ export class Followed {
     const reading = new Reading(file, position);
     this.readings.push(reading);
     this.#fileWatches.set(reading, unwatch);
-    if (!file.seekable) this.#hooks.stream(this, file);
+    if (!file.seekable) this.#hooks.stream(this, file, position);
   }
 
   /** The name could not be opened at first: it is waited for, or given up. */
@@ -198,7 +198,7 @@ export class Followed {
         const modified = this.#modified;
         this.#modified = 0;
         if (!watched || modified > 1 + written) {
-          const reason = 'what was written to it before it was truncated, and after the last look, was not read';
+          const reason = 'anything written to it after the last look and before it was truncated was not read';
           this.#hooks.happened(this, { type: 'lost', offset, reason });
         }
         this.#hooks.wake(this);
