@@ -145,7 +145,7 @@ export async function run(options: Options, operands: string[], context: Context
     const { mode = 'r', pythonBuffering, encoding, newline } = options;
     const given = { encoding, newline, ...(pythonBuffering !== undefined && { buffering: pythonBuffering }) };
     try {
-      return inspectStack({ path: stack, mode, ...given }, context);
+      return await inspectStack({ path: stack, mode, ...given }, context);
     } catch (error) {
       if (/^ERR_(INVALID_ARG_VALUE|UNKNOWN_ENCODING)$/.test(String((error as { code?: unknown }).code)))
         throw new UsageError((error as Error).message);

@@ -1,16 +1,11 @@
 // `sluice inspect`: what a file, a stream, a pipe or a process is. Nothing it looks at is changed.
+// Each kind of look is loaded when it is taken: the start counts for half of most of them.
 
 import { setTimeout as sleep } from 'node:timers/promises';
 import { failure } from '../io/failure.js';
 import type { OpenOptions } from '../io/open.js';
 import { whileUnfinished } from '../io/unfinished.js';
-import { type FileFacts, fileFacts, type Located, locate } from '../probe/file-facts.js';
-import { identityKey, openersOf } from '../probe/openers.js';
-import { PipeMeter } from '../probe/pipe-meter.js';
-import { pipeReport } from '../probe/pipe-report.js';
-import { processFacts } from '../probe/process-facts.js';
-import { stackFacts } from '../probe/stack-facts.js';
-import { streamFacts } from '../probe/stream-facts.js';
+import type { FileFacts, Located } from '../probe/file-facts.js';
 import type { Context, Outcome } from './context.js';
 
 export interface InspectFilesOptions {
@@ -21,6 +16,8 @@ export interface InspectFilesOptions {
 
 /** A record each; what cannot be read is an error, and the others go on. */
 export async function inspectFiles({ paths, quick }: InspectFilesOptions, context: Context): Promise<Outcome> {
+  const { fileFacts, locate } = await import('../probe/file-facts.js');
+  const { identityKey, openersOf } = await import('../probe/openers.js');
   const located: Located[] = [];
   let failed = false;
   for (const path of paths) {
@@ -54,13 +51,16 @@ export async function inspectFiles({ paths, quick }: InspectFilesOptions, contex
 }
 
 /** stdin, stdout and stderr, a record each. */
-export function inspectStreams(context: Context): Outcome {
+export async function inspectStreams(context: Context): Promise<Outcome> {
+  const { streamFacts } = await import('../probe/stream-facts.js');
   for (const facts of streamFacts()) context.record({ ...facts });
   return 'done';
 }
 
 /** stdin to stdout, unchanged; a report at the end, and whenever SIGUSR1 asks for one. */
 export async function inspectPipe(context: Context): Promise<Outcome> {
+  const { PipeMeter } = await import('../probe/pipe-meter.js');
+  const { pipeReport } = await import('../probe/pipe-report.js');
   const meter = new PipeMeter({
     onBytes: () => context.progress({ bytes: meter.statistics.bytes }),
     debug: (text) => context.debug(text),
@@ -87,6 +87,7 @@ export interface InspectProcessesOptions {
 
 /** A record each; with `every` again and again, until all have ended. */
 export async function inspectProcesses({ pids, every }: InspectProcessesOptions, context: Context): Promise<Outcome> {
+  const { processFacts } = await import('../probe/process-facts.js');
   let failed = false;
   for (let first = true; ; first = false) {
     let alive = 0;
@@ -107,10 +108,11 @@ export async function inspectProcesses({ pids, every }: InspectProcessesOptions,
 }
 
 /** The layers of open(), without opening anything. Throws what open() refuses. */
-export function inspectStack(
+export async function inspectStack(
   { path, mode, ...options }: { path: string; mode: string } & OpenOptions,
   context: Context,
-): Outcome {
+): Promise<Outcome> {
+  const { stackFacts } = await import('../probe/stack-facts.js');
   context.record({ ...stackFacts(path, mode, options) });
   return 'done';
 }

@@ -1,6 +1,5 @@
 // Which encoding bytes are in: by BOM, by validity, and where neither decides by statistics. Always a conclusion, never a fact.
 
-import { analyse } from 'chardet';
 import { type Inferred, inferred, type Known, unknown } from './certainty.js';
 
 export type Bom = 'utf-8' | 'utf-16le' | 'utf-16be' | 'utf-32le' | 'utf-32be';
@@ -60,14 +59,14 @@ export interface Evidence {
   nul: number;
   control: number;
   high: number;
-  /** Bytes with some from 0x80 up among them, for statistics. */
-  sample: Buffer;
+  /** What statistics say of a sample of so many bytes; only where neither BOM nor validity decides. */
+  guess: { name: string; confidence: number; bytes: number } | undefined;
   /** All of the file was seen. */
   whole: boolean;
 }
 
 export function encodingOf(evidence: Evidence): Known<Inferred<string>> {
-  const { bytes, bom, wide, firstInvalid, nul, high, sample, whole } = evidence;
+  const { bytes, bom, wide, firstInvalid, nul, high, guess, whole } = evidence;
   const sure = (certainty: number) => (whole ? certainty : certainty * 0.9);
   if (bytes === 0) return unknown('the file is empty');
   if (bom !== null && firstInvalid === null) return inferred(bom, sure(0.99), 'by its BOM, and all of it is valid');
@@ -80,13 +79,19 @@ export function encodingOf(evidence: Evidence): Known<Inferred<string>> {
   if (firstInvalid === null && high === 0) return inferred('ascii', sure(0.99), 'every byte is ASCII');
   // Each sequence that is valid by chance in another encoding is about one chance in ten.
   if (firstInvalid === null) return inferred('utf-8', sure(1 - 0.1 ** Math.min(4, 1 + high / 2)), 'all of it is valid');
-  const [best] = analyse(sample);
-  if (!best) return unknown('it is not valid UTF-8, and nothing else fits');
+  if (!guess) return unknown('it is not valid UTF-8, and nothing else fits');
   return inferred(
-    best.name.toLowerCase(),
-    (0.9 * best.confidence) / 100,
-    `not UTF-8 (byte ${firstInvalid}); by statistics of ${sample.length} bytes`,
+    guess.name.toLowerCase(),
+    (0.9 * guess.confidence) / 100,
+    `not UTF-8 (byte ${firstInvalid}); by statistics of ${guess.bytes} bytes`,
   );
+}
+
+/** By chardet, which is loaded only for this. */
+export async function guessed(sample: Buffer): Promise<Evidence['guess']> {
+  const { analyse } = await import('chardet');
+  const [best] = analyse(sample);
+  return best && { name: best.name, confidence: best.confidence, bytes: sample.length };
 }
 
 /** Text or binary: what `file` and `grep` mean by it, which is a convention, and so a conclusion. */

@@ -8,7 +8,8 @@ import { needsNative } from './storage-facts.js';
 
 export interface Entry {
   pid: number;
-  stat: ProcessStat;
+  /** Read when it is asked for. */
+  readonly stat: ProcessStat;
   /** Undefined: not permitted. */
   descriptors: Descriptor[] | undefined;
 }
@@ -37,12 +38,11 @@ export class ProcessTable {
 
   constructor() {
     for (const pid of processes()) {
-      const stat = statOf(pid);
-      const descriptors = stat && descriptorsOf(pid);
-      if (!stat || descriptors === undefined) continue;
+      const descriptors = descriptorsOf(pid);
+      if (descriptors === undefined) continue;
       const seen = isUnknown(descriptors) ? undefined : descriptors;
       if (!seen) this.notPermitted++;
-      this.entries.set(pid, { pid, stat, descriptors: seen });
+      this.entries.set(pid, new LazyEntry(pid, seen));
       for (const { fd, link } of seen ?? []) {
         if (!isPipeName(link)) continue;
         const holders = this.#holders.get(link);
@@ -93,6 +93,26 @@ export class ProcessTable {
     return command;
   }
 }
+
+/** Most processes have nothing to do with the question: their descriptors are enough. */
+class LazyEntry implements Entry {
+  readonly pid: number;
+  readonly descriptors: Descriptor[] | undefined;
+  #stat: ProcessStat | undefined;
+
+  constructor(pid: number, descriptors: Descriptor[] | undefined) {
+    this.pid = pid;
+    this.descriptors = descriptors;
+  }
+
+  get stat(): ProcessStat {
+    this.#stat ??= statOf(this.pid) ?? { ...gone, pid: this.pid };
+    return this.#stat;
+  }
+}
+
+/** What is left to say of a process that ended while it was looked at. */
+const gone = { comm: '?', state: 'X', parent: 0, group: 0, session: 0, started: 0 };
 
 /** Anonymous pipes, and paths, which may be FIFOs'. /dev and regular files' folders need no look. */
 const isPipeName = (link: string): boolean =>

@@ -13,6 +13,7 @@ import {
   contentOf,
   type Evidence,
   encodingOf,
+  guessed,
   layoutOf,
   wideWithoutBom,
 } from './encoding.js';
@@ -213,7 +214,7 @@ class TextReader {
     this.#sampled += part.length;
   }
 
-  facts(partial: boolean): TextFacts {
+  async facts(partial: boolean): Promise<TextFacts> {
     const counts = this.#scan.counts();
     const firstInvalid = this.#invalidAt(counts, partial);
     const evidence: Evidence = {
@@ -224,7 +225,10 @@ class TextReader {
       nul: counts.nul,
       control: counts.control,
       high: counts.high - (this.#bom === null ? 0 : this.#width > 1 ? 1 : 3),
-      sample: Buffer.concat(this.#sample),
+      guess:
+        firstInvalid !== null && counts.nul === 0 && this.#width === 1 && this.#bom === null
+          ? await guessed(Buffer.concat(this.#sample))
+          : undefined,
       whole: !partial,
     };
     const { lf, cr, crlf } = counts;
