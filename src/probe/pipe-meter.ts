@@ -5,6 +5,7 @@ import { fstatSync } from 'node:fs';
 import { setImmediate as turn } from 'node:timers/promises';
 import { isSystemError, SluiceError } from '../io/failure.js';
 import { type Native, native } from '../io/native.js';
+import { isUnknown } from './certainty.js';
 import { ChunkStatistics } from './chunk-statistics.js';
 import { type MeterInput, type MeterOutput, meterInput, meterOutput } from './pipe-streams.js';
 import { TextScan } from './text-scan.js';
@@ -53,6 +54,10 @@ export class PipeMeter {
     this.#calls = native();
     this.#canSplice = this.#calls !== null && this.#input.pipe;
     this.watch = new UpstreamWatch(fstatSync(0, { bigint: true }));
+    options.debug?.(() => {
+      const { upstream } = this.watch;
+      return `upstream: ${isUnknown(upstream) ? upstream.unknown : `${upstream.command} (${upstream.pid})`}`;
+    });
   }
 
   get elapsed(): number {
@@ -67,14 +72,14 @@ export class PipeMeter {
     });
     left.catch(() => {});
     const timer = setInterval(() => {
-      this.#ask(true);
+      this.#ask();
       this.#options.onBytes?.(0);
       if (this.#output.gone()) leave(new SluiceError('nobody reads any more', { code: 'EPIPE', syscall: 'write' }));
     }, tick);
     try {
       await this.#move(left);
       // It has closed its end; its counters stay until its parent asks how it ended.
-      this.watch.ask(performance.now(), this.statistics.bytes, true);
+      this.watch.ask(performance.now(), this.statistics.bytes);
       this.ended = true;
       this.statistics.endBurst();
       this.#elapsed = performance.now() - this.#started;
@@ -104,7 +109,7 @@ export class PipeMeter {
         const prompt = this.#waitedFor;
         await this.#writeOut(count, left);
         // Right after a chunk that was waited for is when the kernel's count of writes says most.
-        if (prompt) this.#ask(true);
+        if (prompt) this.#ask();
       }
       this.#options.onBytes?.(count);
       windowBytes += count;
@@ -120,7 +125,7 @@ export class PipeMeter {
         this.#widen();
       }
       if (performance.now() >= windowEnd) {
-        this.#ask(false);
+        this.#ask();
         await turn();
         windowEnd = performance.now() + slice;
         windowBytes = 0;
@@ -181,7 +186,7 @@ export class PipeMeter {
       if (!polling.hold(this.#output.fd, 'write', hold)) await Promise.race([this.#output.ready(), left]);
       return false;
     }
-    if (from - this.#asked >= askEvery) this.#ask(true);
+    if (from - this.#asked >= askEvery) this.#ask();
     if (!(polling && this.#input.pipe && polling.hold(fd, 'read', hold))) {
       await Promise.race([this.#input.ready(), left]);
     }
@@ -191,11 +196,11 @@ export class PipeMeter {
     return waited >= hold;
   }
 
-  #ask(drained: boolean): void {
+  #ask(): void {
     const now = performance.now();
     if (now - this.#asked < askEvery) return;
     this.#asked = now;
-    this.watch.ask(now, this.statistics.bytes, drained);
+    this.watch.ask(now, this.statistics.bytes);
   }
 
   /** Larger pipes: fewer changes between the three programs. What is refused does no harm. */

@@ -13,7 +13,7 @@ export class UpstreamWatch {
   readonly #pipe: BigIntStats;
   upstream: Known<Upstream>;
   writers: Known<Peer[]>;
-  counters: (IoCounters & { arrived: number; drained: boolean }) | undefined;
+  counters: (IoCounters & { arrived: number }) | undefined;
   held = { bytes: 0, milliseconds: 0 };
   #base: { read: number; written: number; at: number } | undefined;
   #looked: number;
@@ -30,8 +30,8 @@ export class UpstreamWatch {
     }
   }
 
-  /** How things are at `now`, when `arrived` bytes had come and, if `drained`, nothing waited in the pipe. */
-  ask(now: number, arrived: number, drained: boolean): void {
+  /** How things are at `now`, when `arrived` bytes had come. */
+  ask(now: number, arrived: number): void {
     if (!this.#pipe.isFIFO()) return;
     this.#look(now);
     if (isUnknown(this.upstream)) return;
@@ -39,7 +39,7 @@ export class UpstreamWatch {
     if (counters === undefined || isUnknown(counters)) return;
     // A process that has ended, and is not waited for yet, has its counters still.
     if (counters.writes === 0 && (this.counters?.writes ?? 0) > 0) return;
-    this.counters = { ...counters, arrived, drained };
+    this.counters = { ...counters, arrived };
     const { read, written } = counters;
     if (written > 0) this.#wrote = true;
     if (!this.#base || written !== this.#base.written) this.#base = { read, written, at: now };

@@ -18,7 +18,7 @@ export interface Observed {
   ended: boolean;
   upstream: Upstream | undefined;
   /** The upstream's counters when last asked, and how many bytes had come from it then. */
-  counters: (IoCounters & { arrived: number; drained: boolean }) | undefined;
+  counters: (IoCounters & { arrived: number }) | undefined;
   /** The most that it has read while it wrote nothing, and for how long. */
   held: { bytes: number; milliseconds: number };
 }
@@ -38,6 +38,9 @@ interface Opinion {
   certainty: number;
   because: string;
 }
+
+/** A pipe holds so much, unless it was changed. */
+const full = 65536;
 
 /** Sizes of buffers that are in use: C stdio, Perl and Python, and larger ones that programs choose. */
 const blocks = [4096, 8192, 16384, 32768, 65536, 131072, 262144, 1048576, 1024, 2048, 512];
@@ -103,7 +106,7 @@ function byProgram({ upstream }: Observed): Opinion | undefined {
     return { buffering: 'line', certainty: 0.75, because: `${program} was given ${unbuffered}` };
   if (remedy.passes) return { buffering: 'pass-through', certainty: 0.9, because: `${program} is known for it` };
   if (remedy.block === null)
-    return { buffering: 'line', certainty: 0.6, because: `${program} is known to write at once` };
+    return { buffering: 'line', certainty: 0.9, because: `${program} is known to write at once` };
   return {
     buffering: 'block',
     certainty: 0.45,
@@ -114,9 +117,10 @@ function byProgram({ upstream }: Observed): Opinion | undefined {
 /** The kernel's count of its writes: how large they were on average, however they have run together since. */
 function byCounters({ counters, statistics }: Observed): Opinion | undefined {
   if (!counters || counters.writes === 0 || statistics.lines === 0) return undefined;
-  const { written, writes, arrived, drained } = counters;
-  // It writes elsewhere too, and the counters do not say how much: then they say nothing.
-  if (written < arrived * 0.95 - 64 || written > arrived * 1.1 + (drained ? 64 : 2 ** 21)) return undefined;
+  const { written, writes, arrived } = counters;
+  // It writes elsewhere too, and the counters do not say how much: then they say nothing. Some may be on the way.
+  const onTheWay = arrived >= full ? 2 ** 21 : 64;
+  if (written < arrived * 0.95 - 64 || written > arrived * 1.1 + onTheWay) return undefined;
   const average = written / writes;
   const line = statistics.seenBytes / statistics.lines;
   const sizes = `${writes} writes of ${Math.round(average)} bytes on average`;
@@ -135,7 +139,7 @@ function byCounters({ counters, statistics }: Observed): Opinion | undefined {
     return statistics.lines < 2
       ? undefined
       : { buffering: 'block', certainty: 0.8, because: `all ${statistics.lines} lines came in one write` };
-  const exactly = blocks.find((size) => size > line && Math.ceil(written / size) === writes);
+  const exactly = blocks.find((size) => size > line && isCount(writes, written / size));
   const nearly = blocks.find(
     (size) =>
       size > 2 * statistics.longestLine &&
@@ -146,6 +150,10 @@ function byCounters({ counters, statistics }: Observed): Opinion | undefined {
   if (size === undefined) return undefined;
   return { buffering: 'block', size, certainty: writes < 4 ? 0.85 : 0.97, because: `${sizes}: blocks of ${size}` };
 }
+
+/** Are so many writes of a full block what was expected? One or two in a thousand may be of another size. */
+const isCount = (writes: number, expected: number): boolean =>
+  writes < 20 ? Math.ceil(expected) === writes : Math.abs(writes - expected) <= 1 + expected / 500;
 
 const burstsEndLines = ({ bursts, burstsEndingLine, final }: ChunkStatistics): number =>
   bursts === 0 ? (final?.endsLine ? 1 : 0) : burstsEndingLine / bursts;
@@ -200,8 +208,11 @@ function commonBlock(
   for (const size of blocks) {
     let matching = 0;
     const slack = Math.min(longestLine, size / 4);
-    for (const [each, count] of sizes)
+    for (const [each, count] of sizes) {
+      // What fills a pipe may have been written in any pieces.
+      if (each >= full) continue;
       if (each % size === 0 || (each <= size && each > size - slack)) matching += count;
+    }
     // Multiples of a block are multiples of its half too: the larger one needs to be as good.
     const share = matching / total;
     if (

@@ -1,6 +1,7 @@
 import { execFileSync, spawn } from 'node:child_process';
 import { createHash } from 'node:crypto';
-import { readFileSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { bin, eventually, outcome, shell, temporary } from '../helpers/sluice.js';
@@ -31,24 +32,27 @@ const has = (program: string): boolean => {
   }
 };
 
-/** The report of `source | program | sluice inspect - | consumer`. */
+/** The report of `line | sluice inspect - | consumer`; `$LOG` in `line` is where the meter says that it has begun. */
 async function meter(line: string, consumer = 'cat >/dev/null'): Promise<Report> {
-  const ended = await shell(
-    `unset PYTHONUNBUFFERED; ${line} | sluice inspect --json - 2>&3 3>&- | ${consumer} 3>&-`.replace(
-      /^/,
-      'exec 3>&2; ',
-    ),
-  );
-  const report = ended.stderr
-    .split('\n')
-    .filter((each) => each.startsWith('{"type":"pipe"'))
-    .at(-1);
-  expect(report, ended.stderr).toBeDefined();
-  return JSON.parse(report!);
+  const directory = mkdtempSync(join(tmpdir(), 'sluice-'));
+  try {
+    const log = join(directory, 'log');
+    writeFileSync(log, '');
+    const ended = await shell(
+      `unset PYTHONUNBUFFERED; LOG="${log}"; ${line} | sluice inspect --json --debug - 2>"${log}" | ${consumer}`,
+    );
+    const said = readFileSync(log, 'utf8');
+    const reports = said.split('\n').filter((each) => each.startsWith('{"type":"pipe"'));
+    expect(reports, said + ended.stderr).toHaveLength(1);
+    return JSON.parse(reports[0]!);
+  } finally {
+    rmSync(directory, { recursive: true });
+  }
 }
 
-const slow = `for i in 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16 17 18 19 20 21 22 23 24 25 26 27 28 29 30; do echo "line number $i of a log"; sleep 0.03; done`;
-const flood = `seq -f 'line number %.0f of a log' 60000`;
+/** Lines, some time apart, once the meter is there. */
+const slow = `until grep -q upstream "$LOG"; do sleep 0.02; done; for i in 1 2 3 4 5 6 7 8 9 10 11 12; do echo "line number $i of a log"; sleep 0.05; done`;
+const flood = `seq -f 'line number %.0f of a log' 40000`;
 const python = `python3 -c 'import sys
 for line in sys.stdin: print(line.rstrip())'`;
 const node = `'${process.execPath}' -e 'require("readline").createInterface({input:process.stdin}).on("line",(line)=>console.log(line))'`;
@@ -130,11 +134,9 @@ describe('what passes', () => {
     expect(report.bytes).toBe(3_000_000);
   });
 
-  it('a reader that has gone ends it quietly with 141, though nothing more comes', async () => {
-    const ended = await shell(
-      `(echo one; sleep 0.2; echo two; sleep 0.2; echo three) | (sluice inspect -; echo $? >&2) | head -n 1`,
-    );
-    expect(ended.out).toBe('one\n');
+  it('a reader that has gone ends it quietly with 141', async () => {
+    const ended = await shell(`while echo line; do sleep 0.1; done | (sluice inspect -; echo $? >&2) | head -n 1`);
+    expect(ended.out).toBe('line\n');
     expect(ended.stderr.trim()).toBe('141');
   });
 
@@ -202,7 +204,7 @@ describe.runIf(linux)('asked in between', () => {
       'bash',
       [
         '-c',
-        `(${slow}; sleep 30) | grep line | { echo METER $BASHPID >&2; exec "${process.execPath}" "${bin}" inspect --json -; }`,
+        `(while sleep 0.03; do echo line; done) | grep line | { echo METER $BASHPID >&2; exec "${process.execPath}" "${bin}" inspect --json -; }`,
       ],
       {
         stdio: ['ignore', 'pipe', 'pipe'],
@@ -240,8 +242,10 @@ describe.runIf(linux)('asked in between', () => {
 
 describe('for a person', () => {
   it.runIf(linux)('the report goes to stderr with a histogram, and the bytes alone to stdout', async () => {
-    const ended = await shell(`(${slow}) | sluice inspect -`);
-    expect(ended.out.split('\n')).toHaveLength(31);
+    const log = join(temporary(), 'log');
+    writeFileSync(log, '');
+    const ended = await shell(`LOG="${log}"; (${slow}) | sluice inspect --debug - 2>"$LOG"; cat "$LOG" >&2`);
+    expect(ended.out.split('\n')).toHaveLength(13);
     expect(ended.stderr).toMatch(/verdict +line-buffered/);
     expect(ended.stderr).toContain('█');
   });
