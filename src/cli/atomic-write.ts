@@ -4,7 +4,7 @@ import { Command, InvalidArgumentError, Option } from 'commander';
 import { type AtomicWriteOptions, atomicWrite } from '../commands/atomic-write.js';
 import type { Context, JsonRecord, Outcome } from '../commands/context.js';
 import { addTextOptions, conversionOf, type TextOptions } from './conversion.js';
-import type { GlobalOptions } from './globals.js';
+import { type GlobalOptions, valued as globalValued } from './globals.js';
 import { parseCount } from './quantities.js';
 import { UsageError } from './usage-error.js';
 
@@ -92,14 +92,6 @@ const examples = `Examples:
   sluice atomic-write --check 'visudo -cf {}' /etc/sudoers < new
 `;
 
-/** Options that take the next argument. */
-const valued = new Set(
-  define()
-    .options.filter(({ required }) => required)
-    .flatMap(({ short, long }) => [short, long]),
-);
-const globalValued = ['--progress', '--color', '--buffering'];
-
 /**
  * The first `--` behind FILE starts the command; one before it ends the options. The parser takes the first one away in any
  * case: so the first of both is given twice where it is the command's.
@@ -111,10 +103,17 @@ export function prepare(given: string[]): string[] {
     const [, option, operand] = (end < 0 || i < end ? /^(--recover|--leftovers)=(.*)$/s : /$^/).exec(argument) ?? [];
     return option === undefined ? [argument] : [option, operand!];
   });
+  if (!argv.includes('--')) return argv;
+  const valued = new Set([
+    ...globalValued,
+    ...define()
+      .options.filter(({ required }) => required)
+      .flatMap(({ short, long }) => [short, long]),
+  ]);
   for (let i = 0; i < argv.length; i++) {
     const argument = argv[i]!;
     if (argument === '--') return argv;
-    if (takesNext(argument)) i++;
+    if (takesNext(argument, valued)) i++;
     else if (!argument.startsWith('-') || argument === '-') {
       const at = argv.indexOf('--', i);
       return at < 0 ? argv : argv.toSpliced(at, 0, '--');
@@ -124,10 +123,10 @@ export function prepare(given: string[]): string[] {
 }
 
 /** `--mode`, `-m`, or a cluster of flags that ends with one that wants a value; not `--mode=` or `-m644`. */
-function takesNext(argument: string): boolean {
-  if (argument.startsWith('--')) return valued.has(argument) || globalValued.includes(argument);
-  for (let i = 1; i < argument.length; i++)
-    if (valued.has(`-${argument[i]}`)) return argument.startsWith('-') && i === argument.length - 1;
+function takesNext(argument: string, valued: ReadonlySet<string | undefined>): boolean {
+  if (argument.startsWith('--')) return valued.has(argument);
+  if (!argument.startsWith('-')) return false;
+  for (let i = 1; i < argument.length; i++) if (valued.has(`-${argument[i]}`)) return i === argument.length - 1;
   return false;
 }
 

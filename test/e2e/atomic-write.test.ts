@@ -283,10 +283,12 @@ describe('--edit', () => {
 
   it('of 8 writers with 25 increments each none is lost', async () => {
     writeFileSync(file, '0\n');
-    const loop = `for i in $(seq 25); do sluice atomic-write --no-durable --edit ${file} -- sh -c 'read n; echo $((n + 1))' || exit 9; done`;
+    // Without native calls every lock is a process more: fewer of them say as much.
+    const each = process.env['SLUICE_NATIVE'] === '0' ? 5 : 25;
+    const loop = `for i in $(seq ${each}); do sluice atomic-write --no-durable --edit ${file} -- sh -c 'read n; echo $((n + 1))' || exit 9; done`;
     const writers = await Promise.all(Array.from({ length: 8 }, () => shell(loop)));
     expect(writers.map(({ status, stderr }) => status || stderr)).toEqual(Array(8).fill(''));
-    expect(text()).toBe('200\n');
+    expect(text()).toBe(`${8 * each}\n`);
     only('file');
   }, 240_000);
 
