@@ -27,7 +27,7 @@ import { dressOpen, modeOf, takeAwayXattrs } from './dress.js';
 import type { Facts } from './facts.js';
 import { holding } from './holding.js';
 import { places } from './place.js';
-import { nameOf, parentOf, type Tree } from './tree.js';
+import { fewDescriptors, nameOf, parentOf, type Tree } from './tree.js';
 
 export interface ApplyEvents {
   /** In the plan's order. */
@@ -245,7 +245,7 @@ export class Application {
     if (!this.#crew) {
       const waiting = this.#queue.reduce((sum, { bytes }) => sum + bytes, 0);
       const worthIt = this.#queue.length >= crewFrom.batches || (this.#queue.length > 1 && waiting >= crewFrom.bytes);
-      if (jobs < 2 || !worthIt || this.#settings.single) return;
+      if (jobs < 2 || !worthIt || this.#settings.single || fewDescriptors()) return;
       this.#crew = new Crew(jobs - 1, {
         sourceFd: this.#source.root.fd,
         targetFd: this.#target.root.fd,

@@ -1,11 +1,29 @@
 // One side of a copy: a directory held open as its root, and the directories below it by relative path, each reached
 // component by component from an open one. Few are kept open at a time, so that a tree of any depth needs few descriptors.
 
+import { readFileSync } from 'node:fs';
 import { isSystemError } from '../io/failure.js';
 import { type Place, places } from './place.js';
 
 /** Directories kept open a tree. A walk needs its own and, to go back up, its parents; those further up are opened again. */
-const keptOpen = 6;
+const keptOpen = (): number => (fewDescriptors() ? 2 : 6);
+
+let few: boolean | undefined;
+
+/** Are we allowed so few descriptors that each counts (and a thread, which takes some for itself, is too many)? */
+export function fewDescriptors(): boolean {
+  few ??= limit() < 128;
+  return few;
+}
+
+function limit(): number {
+  try {
+    const line = /^Max open files\s+(\d+)/m.exec(readFileSync('/proc/self/limits', 'latin1'));
+    return line ? Number(line[1]) : Number.POSITIVE_INFINITY;
+  } catch {
+    return Number.POSITIVE_INFINITY;
+  }
+}
 
 export class Tree {
   /** The root as the user named it. */
@@ -70,7 +88,7 @@ export class Tree {
       this.#open.set(relative.slice(0, end), next);
       place = next;
       start = end + 1;
-      this.#trim(keptOpen, place);
+      this.#trim(keptOpen(), place);
     }
     return place;
   }

@@ -186,7 +186,10 @@ export function treeLines(root: string, options: DigestOptions = {}): string[] {
       parts.push(`= ${JSON.stringify(inodes.get(key))}`);
     }
     if (calls) {
-      for (const attribute of calls.xattrs.list(name).sort())
+      for (const attribute of calls.xattrs
+        .list(name)
+        .sort()
+        .filter((each) => !each.startsWith('trusted.SGI_')))
         parts.push(`${attribute}=${calls.xattrs.get(name, attribute)?.toString('hex')}`);
     }
     return parts.join(' ');

@@ -1,0 +1,163 @@
+// Trees and bad luck: power cuts, full disks, few descriptors, and somebody who swaps things while we work.
+
+import { execFileSync, spawn } from 'node:child_process';
+import {
+  existsSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  symlinkSync,
+  unlinkSync,
+  writeFileSync,
+} from 'node:fs';
+import { join } from 'node:path';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { native } from '../../src/io/native.js';
+import { canMount, type Filesystem, loopMount } from '../helpers/loop-mount.js';
+import { nastyTree, treeLines } from '../helpers/nasty-tree.js';
+import { bin, command, outcome, sluice, temporary } from '../helpers/sluice.js';
+
+const exact = native() !== null;
+const comparable = exact ? {} : { xattrs: false, times: 'none' as const };
+
+let dir: string;
+beforeEach(() => {
+  dir = temporary();
+});
+afterEach(() => void execFileSync('rm', ['-rf', dir]));
+const at = (...names: string[]) => join(dir, ...names);
+
+describe('after a power cut', () => {
+  for (const fs of ['ext4', 'xfs', 'btrfs'] as Filesystem[]) {
+    it.skipIf(!canMount(fs))(`sync --durable that has ended is all there on ${fs} (needs root to mount)`, async () => {
+      nastyTree(at('src'), { depth: 15 });
+      using mount = loopMount(fs, 64);
+      const target = join(mount.dir, 'dst');
+      const first = await sluice(['sync', '-HX', '--durable', at('src'), target]);
+      expect([first.status, first.stderr.includes('error')]).toEqual([0, false]);
+      mount.crash();
+      mount.remount();
+      expect(treeLines(target, comparable)).toEqual(treeLines(at('src'), comparable));
+      if (fs === 'btrfs') return; // Its copy can be made once only.
+      // And once more over what is there, with deletions.
+      writeFileSync(at('src/plain'), 'a new version');
+      rmSync(at('src/sub/two'));
+      const second = await sluice(['sync', '-HX', '--durable', '--delete', at('src'), target]);
+      expect(second.status).toBe(0);
+      mount.crash();
+      mount.remount();
+      expect(treeLines(target, comparable)).toEqual(treeLines(at('src'), comparable));
+    });
+
+    it.skipIf(!canMount(fs) || !exact)(
+      `sync --swap --durable is one whole tree on ${fs} (needs root to mount)`,
+      async () => {
+        using mount = loopMount(fs, 64);
+        const [source, target] = [join(mount.dir, 'src'), join(mount.dir, 'dst')];
+        for (const generation of ['one', 'two']) {
+          for (let i = 0; i < 20; i++) {
+            mkdirSync(join(source, `d${i % 4}`), { recursive: true });
+            writeFileSync(join(source, `d${i % 4}`, `f${i}`), generation);
+          }
+          const ended = await sluice(['sync', '--swap', '--durable', source, target]);
+          expect(ended.status).toBe(0);
+        }
+        mount.crash();
+        mount.remount();
+        for (let i = 0; i < 20; i++) expect(readFileSync(join(target, `d${i % 4}`, `f${i}`), 'utf8')).toBe('two');
+      },
+    );
+  }
+});
+
+describe('with too little', () => {
+  it.skipIf(!canMount('ext4'))(
+    'a full disk half way: exit 1, named, no temp files, and room makes the next run whole (needs root to mount)',
+    async () => {
+      using mount = loopMount('ext4', 16);
+      mkdirSync(at('src'));
+      for (let i = 0; i < 42; i++) writeFileSync(at('src', `f${i}`), Buffer.alloc(400_000, i));
+      const target = join(mount.dir, 'dst');
+      const full = await sluice(['sync', at('src'), target]);
+      expect(full.status).toBe(1);
+      expect(full.stderr).toContain('ENOSPC');
+      const there = readdirSync(target);
+      expect(there.filter((name) => name.includes('.sluice-'))).toEqual([]);
+      for (const name of there) expect(readFileSync(join(target, name))).toEqual(readFileSync(at('src', name)));
+      for (let i = 20; i < 42; i++) rmSync(at('src', `f${i}`));
+      expect((await sluice(['sync', '--delete', at('src'), target])).status).toBe(0);
+      expect(readdirSync(target)).toHaveLength(20);
+    },
+  );
+
+  it('40 descriptors are enough, for 300 levels and for several threads', async () => {
+    nastyTree(at('src'));
+    for (let i = 0; i < 20; i++) {
+      mkdirSync(at('src', `many${i}`));
+      for (let k = 0; k < 40; k++) writeFileSync(at('src', `many${i}`, `f${k}`), `${k}`);
+    }
+    const line = `ulimit -n 40; exec "${process.execPath}" "${bin}" copy -a --jobs 2 "${at('src')}" "${at('dst')}"`;
+    const ended = await command('/bin/bash', ['-c', line]);
+    expect(ended.stderr.replace(/.*kept everything.*\n/, '')).toBe('');
+    expect(ended.status).toBe(0);
+    expect(treeLines(at('dst'), comparable)).toEqual(treeLines(at('src'), comparable));
+  });
+});
+
+describe('while somebody swaps things', () => {
+  it('a directory of the destination that becomes a symlink leads nowhere outside', async () => {
+    mkdirSync(at('outside'));
+    for (let i = 0; i < 40; i++) {
+      mkdirSync(at('src', `d${i}`, 'sub'), { recursive: true });
+      for (let k = 0; k < 20; k++) writeFileSync(at('src', `d${i}`, 'sub', `f${k}`), `${k}`);
+    }
+    const child = spawn(process.execPath, [bin, 'sync', at('src'), at('dst')], { stdio: 'pipe' });
+    const ended = outcome(child);
+    let running = true;
+    void ended.then(() => {
+      running = false;
+    });
+    let swapped = 0;
+    while (running) {
+      for (let i = 0; i < 40 && running; i++) {
+        const victim = at('dst', `d${i}`, 'sub');
+        try {
+          renameSync(victim, at(`moved-${swapped}`));
+          symlinkSync(at('outside'), victim);
+          swapped++;
+        } catch {
+          // Not there yet, or swapped already.
+        }
+      }
+      await new Promise((resolve) => setImmediate(resolve));
+    }
+    await ended;
+    expect(readdirSync(at('outside'))).toEqual([]);
+    // The next run replaces the links, and leaves what they lead to alone.
+    expect((await sluice(['sync', '--delete', at('src'), at('dst')])).status).toBe(0);
+    expect(readdirSync(at('outside'))).toEqual([]);
+    expect(treeLines(at('dst'), comparable)).toEqual(treeLines(at('src'), comparable));
+  });
+
+  it('an entry of the source that becomes a symlink is not followed', async () => {
+    writeFileSync(at('secret'), 'secret');
+    mkdirSync(at('src'));
+    for (let i = 0; i < 500; i++) writeFileSync(at('src', `f${i}`), 'plain');
+    const child = spawn(process.execPath, [bin, 'copy', '-r', at('src'), at('dst')], { stdio: 'pipe' });
+    const ended = outcome(child);
+    let running = true;
+    void ended.then(() => {
+      running = false;
+    });
+    for (let i = 499; i >= 0 && running; i--) {
+      unlinkSync(at('src', `f${i}`));
+      symlinkSync(at('secret'), at('src', `f${i}`));
+      if (i % 10 === 0) await new Promise((resolve) => setImmediate(resolve));
+    }
+    await ended;
+    for (const name of existsSync(at('dst')) ? readdirSync(at('dst'), { withFileTypes: true }) : [])
+      if (name.isFile()) expect(readFileSync(at('dst', name.name), 'utf8')).toBe('plain');
+  });
+});
