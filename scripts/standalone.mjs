@@ -32,7 +32,7 @@ writeFileSync(join(work, 'iconv.cjs'), brotliDecompressSync(readFileSync(join(di
 Object.assign(assets, {
   'iconv.cjs': join(work, 'iconv.cjs'),
   'zstd.cjs': join(dist, 'zstd.cjs'),
-  'zstd.wasm': join(dist, 'zstd.wasm'),
+  'zstd.br': join(dist, 'zstd.br'),
 });
 
 /** Modules by name from inside the executable; a worker thread begins with the same text, and its own entry. */
