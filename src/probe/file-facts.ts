@@ -34,12 +34,6 @@ export type FileKind =
   | 'block device'
   | 'unknown';
 
-/** A name in a record: its bytes beside it where it is not valid UTF-8. */
-export interface Named {
-  path: string;
-  pathBytes?: string;
-}
-
 export interface FileFacts extends StorageFacts, TextFacts {
   type: 'file';
   path: string;
