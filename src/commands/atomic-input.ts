@@ -3,7 +3,7 @@
 import { accessSync, constants, fstatSync } from 'node:fs';
 import { delimiter, join } from 'node:path';
 import type { Ended } from '../io/child-output.js';
-import { SluiceError } from '../io/failure.js';
+import { failure, SluiceError } from '../io/failure.js';
 import { FileIO } from '../io/file-io.js';
 import type { Source } from '../io/raw.js';
 import { SealedSource } from '../io/seal.js';
@@ -42,7 +42,12 @@ export async function openInput(options: InputOptions, stdin: number): Promise<I
 }
 
 async function fromStandardInput(): Promise<Input> {
-  const file = new FileIO(0, 'r', { closefd: false });
+  let file: FileIO;
+  try {
+    file = new FileIO(0, 'r', { closefd: false });
+  } catch (error) {
+    throw failure(error, { path: 'standard input', state: 'destination left as it was' });
+  }
   const stat = fstatSync(0);
   const { canBlock, streamInput } = await import('../io/stream-input.js');
   const stream = canBlock(0) ? streamInput(0) : undefined;
