@@ -9,7 +9,7 @@ import { NameWatch, watchDescriptor } from './events.js';
 import { hasWriters } from './holders.js';
 import { type OpenFile, type Operand, openOperand } from './operand.js';
 import { Reading } from './reading.js';
-import { closeOlder, openOlder } from './rotations.js';
+import { closeOlder, type OlderFile, openOlder } from './rotations.js';
 
 /** What happened to a name, for people and programs. `offset`: how far the old content was read. */
 export type Happening =
@@ -251,7 +251,9 @@ export class Followed {
   #addMissed(newest: Reading, file: OpenFile): void {
     const older = openOlder(this.operand.name, file.stat, ({ stat }) => newest.is(stat));
     const last = older.pop();
-    const known = last !== undefined && newest.is(last.stat) && !older.some(({ compressed }) => compressed);
+    // Numbers may also count upwards, the highest being the newest: what was made before `newest` was not missed.
+    const between = ({ compressed, stat }: OlderFile) => !compressed && stat.birthtimeNs > newest.file.stat.birthtimeNs;
+    const known = last !== undefined && newest.is(last.stat) && older.every(between);
     if (last) closeOlder([last]);
     if (!known) {
       closeOlder(older);
