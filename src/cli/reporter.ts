@@ -44,7 +44,8 @@ export class Reporter implements Context {
     }
     const text = this.#options.render?.(record);
     if (text?.out !== undefined) this.#out(`${text.out}\n`, text.styled);
-    if (text?.err !== undefined) this.#err(`${this.#terminal.err ? escapeLines(text.err) : text.err}\n`);
+    if (text?.err !== undefined)
+      this.#err(`${this.#terminal.err && !text.styled ? escapeLines(text.err) : text.err}\n`);
   }
 
   print(line: string): void {

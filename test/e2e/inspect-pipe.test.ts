@@ -241,6 +241,20 @@ describe.runIf(linux)('asked in between', () => {
 });
 
 describe('for a person', () => {
+  it.runIf(linux)('the report has its colours on a terminal, where a live line was before', async () => {
+    const { spawn: spawnPty } = await import('@lydell/node-pty');
+    let screen = '';
+    const source = 'for i in 1 2 3 4 5 6; do echo $i; sleep 0.3; done';
+    const pty = spawnPty('bash', ['-c', `(${source}) | "${process.execPath}" "${bin}" inspect - >/dev/null`], {});
+    pty.onData((text) => {
+      screen += text;
+    });
+    await eventually('the report', () => screen.includes('verdict'));
+    expect(screen).toContain('\x1b[1mpipe');
+    expect(screen).toMatch(/\d+ B {2}[\d.]+ B\/s {2}0:0\d/);
+    pty.kill();
+  });
+
   it.runIf(linux)('the report goes to stderr with a histogram, and the bytes alone to stdout', async () => {
     const log = join(temporary(), 'log');
     writeFileSync(log, '');
