@@ -78,15 +78,9 @@ function damage(format: Format, name: string): (why: string) => SluiceError {
 
 function open(format: Format, source: Source, name: string): Source {
   const damaged = damage(format, name);
-  if (format === 'gzip')
-    return new ZlibSource(nonEmpty(source, damaged), zlib.createGunzip() as unknown as ZlibStream, 'zeros', damaged);
+  if (format === 'gzip') return new ZlibSource(source, zlib.createGunzip() as unknown as ZlibStream, 'zeros', damaged);
   if (format === 'brotli')
-    return new ZlibSource(
-      nonEmpty(source, damaged),
-      zlib.createBrotliDecompress() as unknown as ZlibStream,
-      'nothing',
-      damaged,
-    );
+    return new ZlibSource(source, zlib.createBrotliDecompress() as unknown as ZlibStream, 'nothing', damaged);
   return new LateSource(async () => {
     const filter =
       format === 'zstd'
@@ -110,20 +104,6 @@ function told(source: Source, damaged: (why: string) => SluiceError): Source {
       }
     },
     ready: () => source.ready!(),
-  };
-}
-
-/** No compressed stream is empty, but node:zlib takes nothing for one. */
-function nonEmpty(source: Source, damaged: (why: string) => SluiceError): Source {
-  let some = false;
-  return {
-    readInto(view) {
-      const count = source.readInto(view);
-      if (count === 0 && !some) throw damaged('unexpected end of file');
-      some ||= count !== null;
-      return count;
-    },
-    ...(source.ready && { ready: () => source.ready!() }),
   };
 }
 
