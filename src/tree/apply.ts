@@ -57,7 +57,7 @@ const syncsAtOnce = 4;
 /** Entries and bytes a batch, and batches that the walk may be ahead. */
 const batchEntries = 128;
 const batchBytes = 4 << 20;
-const aheadAtMost = 200;
+const aheadAtMost = 64;
 /** Batches a worker may have: one at work, others so that it need not wait for us. */
 const inHand = 3;
 /** From this many waiting batches on, or bytes, workers are worth their start. */
