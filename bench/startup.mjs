@@ -12,18 +12,20 @@ const rounds = Number(process.argv[2] ?? 15);
 const cwd = mkdtempSync(join(tmpdir(), 'sluice-bench-'));
 const env = { ...process.env };
 delete env.NODE_EXTRA_CA_CERTS; // read at each start: it would drown the rest
-writeFileSync(join(cwd, 'empty.js'), '');
+writeFileSync(join(cwd, 'empty.mjs'), '');
 writeFileSync(join(cwd, 'f'), 'a small file\n'.repeat(300));
 mkdirSync(join(cwd, 'a'));
 
 const jobs = {
   '--version': ['--version'],
   '--help': ['--help'],
-  'copy f g': ['copy', 'f', 'g'],
+  'copy f new': ['copy', 'f', 'new'],
+  'copy f existing': ['copy', 'f', 'existing'],
   'copy --newline lf f g': ['copy', '--newline', 'lf', 'f', 'g'],
   'copy --compress gzip f g': ['copy', '--compress', 'gzip', 'f', 'g'],
   'copy -r a b': ['copy', '-r', 'a', 'b'],
-  'atomic-write f': ['atomic-write', '--no-durable', 'w'],
+  'atomic-write new': ['atomic-write', '--no-durable', 'new'],
+  'atomic-write existing': ['atomic-write', '--no-durable', 'existing'],
   'tail -n 1 f': ['tail', '-n', '1', 'f'],
   'inspect --quick f': ['inspect', '--quick', 'f'],
   'sync a c': ['sync', 'a', 'c'],
@@ -31,10 +33,10 @@ const jobs = {
   'complete -- copy --n': ['complete', '--', 'copy', '--n'],
 };
 const standalone = join(root, 'standalone/sluice');
-const commands = [['bare node', [process.execPath, 'empty.js']]];
+const commands = [['bare node', [process.execPath, 'empty.mjs']]];
 for (const [name, args] of Object.entries(jobs)) commands.push([name, [process.execPath, bin, ...args]]);
 if (existsSync(standalone))
-  for (const name of ['--version', 'copy f g', 'tail -n 1 f'])
+  for (const name of ['--version', 'copy f new', 'tail -n 1 f'])
     commands.push([`standalone ${name}`, [standalone, ...jobs[name]]]);
 
 /** CPU milliseconds of children so far: the kernel counts in ticks of 10 ms, but adds up exactly over many runs. */
@@ -43,7 +45,9 @@ const ticks = () => {
   return (Number(fields[13]) + Number(fields[14])) * 10;
 };
 
-function once([file, ...args]) {
+let fresh = 0;
+function once([file, ...given]) {
+  const args = given.map((argument) => (argument === 'new' ? `new${fresh++}` : argument));
   const before = ticks();
   const started = performance.now();
   return new Promise((resolve) => {

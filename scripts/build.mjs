@@ -1,8 +1,9 @@
 // Builds dist/: the library (an ES module), and the command line with its workers, split into chunks; dependencies bundled.
 // `--js` leaves the type declarations out (enough to run; packing needs them).
 import { execFileSync } from 'node:child_process';
+import { createHash } from 'node:crypto';
 import { existsSync, mkdirSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
-import { join } from 'node:path';
+import { basename, join, relative } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { brotliCompressSync, constants } from 'node:zlib';
 import { build, transform } from 'esbuild';
@@ -73,9 +74,9 @@ await build({
   },
 });
 
-// The command line: split like ES modules, so that a command loads only what it needs, then made CommonJS. Node 20 takes
+// The command line: split like ES modules, so that a command runs only what it needs, then made CommonJS. Node 20 takes
 // half as long to load that: no loader threads, and no ES facades for its own modules (node:fs has 8 ms of them).
-const { outputFiles } = await build({
+const { outputFiles, metafile } = await build({
   ...common,
   ...small,
   entryPoints: entries,
@@ -84,6 +85,7 @@ const { outputFiles } = await build({
   splitting: true,
   chunkNames: '[name]-[hash]',
   write: false,
+  metafile: true,
   define: {
     ...define,
     SLUICE_ICONV: '"../iconv.cjs"',
@@ -91,9 +93,11 @@ const { outputFiles } = await build({
     'import.meta.url': '__sluiceUrl',
   },
 });
-mkdirSync(join(out, 'cli'));
-writeFileSync(join(out, 'cli/package.json'), '{"type":"commonjs"}\n');
+
+/** What esbuild made, by file name: its code, what it imports at once, and the source that it is the entry of. */
+const parts = new Map();
 for (const { path, text } of outputFiles) {
+  const { imports, entryPoint } = metafile.outputs[relative(root, path)];
   const { code } = await transform(text, {
     format: 'cjs',
     target: common.target,
@@ -101,8 +105,64 @@ for (const { path, text } of outputFiles) {
     supported: { 'dynamic-import': false },
     ...small,
   });
-  const here = 'const __sluiceUrl=require("node:url").pathToFileURL(__filename).href;';
-  writeFileSync(path, code.includes('__sluiceUrl') ? code.replace(/^("use strict";)?/, `$1${here}`) : code);
+  const needs = imports.filter(({ kind }) => kind === 'import-statement').map(({ path }) => basename(path));
+  parts.set(basename(path), { code, needs, entryPoint });
+}
+const inOutput = (name) => parts.has(name);
+const closure = (name, seen = new Set()) => {
+  if (seen.has(name)) return seen;
+  seen.add(name);
+  for (const need of parts.get(name).needs.filter(inOutput)) closure(need, seen);
+  return seen;
+};
+const partOf = (source) => [...parts].find(([, { entryPoint }]) => entryPoint === source)[0];
+
+// Every file costs a third of a millisecond, and every 30 kB one more to compile: parts go together, each a function, into
+// few files. What every small job needs is one file, what one command alone needs at once another.
+const smallJobs = ['src/cli/run.ts', 'src/cli/copy.ts', 'src/cli/atomic-write.ts'];
+const [run, ...jobs] = smallJobs.map((source) => closure(partOf(source)));
+const core = new Set([...run, ...jobs[0]].filter((name) => run.has(name) || jobs.every((job) => job.has(name))));
+const roots = [...parts].filter(([, { entryPoint }]) => entryPoint !== undefined).map(([name]) => name);
+const groups = new Map();
+for (const name of parts.keys()) {
+  const users = roots.filter((root) => !core.has(name) && closure(root).has(name));
+  const own = Object.values(entries).includes(parts.get(name).entryPoint);
+  const group = own ? name : core.has(name) ? 'core.js' : users.length === 1 ? users[0] : 'shared.js';
+  if (!groups.has(group)) groups.set(group, []);
+  groups.get(group).push(name);
+}
+const groupOf = new Map([...groups].flatMap(([group, names]) => names.map((name) => [name, group])));
+
+const buildId = createHash('sha256')
+  .update([...parts.values()].map(({ code }) => code).join())
+  .digest('hex')
+  .slice(0, 16);
+mkdirSync(join(out, 'cli'));
+writeFileSync(join(out, 'cli/package.json'), '{"type":"commonjs"}\n');
+for (const [group, names] of groups) {
+  const functions = names.map((name) => {
+    const code = parts.get(name).code.replace(/\brequire\((['"])\.\/([^'"]+)\1\)/g, (whole, _, target) => {
+      if (!inOutput(target)) return whole;
+      const place = groupOf.get(target);
+      return place === group
+        ? `__part(${JSON.stringify(target)})`
+        : `__load("${place}").part(${JSON.stringify(target)})`;
+    });
+    return `${JSON.stringify(name)}(module,exports){${code}}`;
+  });
+  const load = functions.some((code) => code.includes('__load(')) ? 'const __load=require("../../bin/load.js");' : '';
+  const here = functions.some((code) => code.includes('__sluiceUrl'))
+    ? 'const __sluiceUrl=require("node:url").pathToFileURL(__filename).href;'
+    : '';
+  const entry = groupOf.get(group) === group && Object.values(entries).includes(parts.get(group).entryPoint);
+  writeFileSync(
+    join(out, 'cli', group),
+    `"use strict";/*${buildId}*/${load}${here}
+const __made={},__parts={${functions.join(',\n')}};
+function __part(name){let module=__made[name];if(module===undefined){module=__made[name]={exports:{}};__parts[name](module,module.exports)}return module.exports}
+exports.part=__part;
+${entry ? `__part(${JSON.stringify(group)});\n` : ''}`,
+  );
 }
 
 // The encoding tables are large, seldom needed, and needed synchronously; zstd's writer looks for its WebAssembly beside
