@@ -7,7 +7,6 @@ export default defineConfig({
   define: { SLUICE_VERSION: JSON.stringify(version) },
   test: {
     include: ['test/**/*.test.ts'],
-    globalSetup: 'test/helpers/warm.ts',
     pool: 'forks',
     maxWorkers: 2,
     testTimeout: 30_000,

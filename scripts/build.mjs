@@ -2,7 +2,16 @@
 // `--js` leaves the type declarations out (enough to run; packing needs them).
 import { execFileSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
-import { existsSync, mkdirSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import {
+  copyFileSync,
+  existsSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs';
 import { basename, join, relative } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { brotliCompressSync, constants } from 'node:zlib';
@@ -139,6 +148,7 @@ const buildId = createHash('sha256')
   .slice(0, 16);
 mkdirSync(join(out, 'cli'));
 writeFileSync(join(out, 'cli/package.json'), '{"type":"commonjs"}\n');
+copyFileSync(join(root, 'src/cli/load.cjs'), join(out, 'cli/load.js'));
 for (const [group, names] of groups) {
   const functions = names.map((name) => {
     const code = parts.get(name).code.replace(/\brequire\((['"])\.\/([^'"]+)\1\)/g, (whole, _, target) => {
@@ -150,7 +160,7 @@ for (const [group, names] of groups) {
     });
     return `${JSON.stringify(name)}(module,exports){${code}}`;
   });
-  const load = functions.some((code) => code.includes('__load(')) ? 'const __load=require("../../bin/load.js");' : '';
+  const load = functions.some((code) => code.includes('__load(')) ? 'const __load=require("./load.js");' : '';
   const here = functions.some((code) => code.includes('__sluiceUrl'))
     ? 'const __sluiceUrl=require("node:url").pathToFileURL(__filename).href;'
     : '';

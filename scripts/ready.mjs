@@ -1,7 +1,17 @@
 // Makes a fresh clone ready, and does nothing where it is: node_modules from the lock file, dist/ from src/.
 import { spawnSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
-import { existsSync, readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
+import {
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+} from 'node:fs';
+import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
@@ -45,4 +55,22 @@ if (!(existsSync(buildStamp) && readFileSync(buildStamp, 'utf8') === made)) {
   say('building dist/');
   run(process.execPath, ['scripts/build.mjs', '--js']);
   writeFileSync(buildStamp, made);
+  // Every command has run once: its compiled code is kept (src/cli/load.cjs).
+  const scratch = mkdtempSync(join(tmpdir(), 'sluice-ready-'));
+  writeFileSync(join(scratch, 'f'), 'warm\n');
+  mkdirSync(join(scratch, 'd'));
+  for (const job of [
+    '--help',
+    'copy f g',
+    'atomic-write g',
+    'tail f',
+    'inspect f',
+    'sync d e',
+    'flush f',
+    'bench --help',
+    'completion bash',
+    'complete',
+  ])
+    spawnSync(process.execPath, [join(root, 'bin/sluice.js'), ...job.split(' ')], { cwd: scratch, input: 'warm\n' });
+  rmSync(scratch, { recursive: true });
 }

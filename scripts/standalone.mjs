@@ -38,6 +38,7 @@ Object.assign(assets, {
 /** Modules by name from inside the executable; a worker thread begins with the same text, and its own entry. */
 function boot(entry, text) {
   const sea = require('node:sea');
+  process.env.NODE_DISABLE_COMPILE_CACHE = '1'; // Nothing is beside an executable's inside.
   const { Module, createRequire } = require('node:module');
   const { posix } = require('node:path');
   const base = '/sluice/';
@@ -67,6 +68,7 @@ function boot(entry, text) {
   const requireFrom = (from) =>
     Object.assign(
       (name) => {
+        if (name.startsWith(base)) return load(name.slice(base.length));
         if (name.startsWith('.')) return load(posix.join(posix.dirname(from), name));
         if (name === 'fs/promises' ? from === 'zstd.cjs' : name in replaced) return replaced[name];
         if (name === 'node:module')

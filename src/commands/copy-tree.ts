@@ -4,6 +4,7 @@
 import { realpathSync } from 'node:fs';
 import { basename, dirname, join } from 'node:path';
 import { newFileMode } from '../io/attributes.js';
+import { fsyncDirectory, storageOf } from '../io/durability.js';
 import { failure, isSystemError, SluiceError } from '../io/failure.js';
 import { decodePath, fsPath } from '../io/path.js';
 import type { Action } from '../tree/action.js';
@@ -22,6 +23,11 @@ import { copyFile } from './copy-file.js';
 export async function copyTree(job: Job, run: Run): Promise<void> {
   const { options, context, totals } = run;
   refuseIntoItself(job.source, job.destination);
+  if (options.durable === 'strict' && storageOf(dirname(job.destination)) !== 'durable')
+    throw new SluiceError('durability cannot be promised on this file system', {
+      path: job.destination,
+      state: 'nothing was copied into it',
+    });
   const source = new Tree(job.source, options.followLinks === 'always');
   try {
     const { root, fresh } = openTarget(job, options, source);
@@ -38,7 +44,9 @@ export async function copyTree(job: Job, run: Run): Promise<void> {
       const entry = entrySettings(options);
       const single = asksMore(options) ? oneByOne(source, target!, run) : undefined;
       const settings = { entry, jobs: options.jobs, single };
-      await new Application(steps, source, target!, settings, applyEvents(source, target!, run)).run();
+      const application = new Application(steps, source, target!, settings, applyEvents(source, target!, run));
+      await application.run();
+      if (options.durable !== 'none') await makeDurable(application, job.destination, fresh, run);
     } finally {
       target?.close();
       if (root) places().close(root);
@@ -66,6 +74,26 @@ export async function copyTree(job: Job, run: Run): Promise<void> {
       },
     };
   }
+}
+
+/** The names in every directory that was made or changed, and the root's own, reach stable storage. */
+async function makeDurable(application: Application, destination: string, fresh: boolean, run: Run): Promise<void> {
+  const { context, totals } = run;
+  const unconfirmed = ({ message, code = 'ERR_DURABILITY', path, state }: SluiceError) => {
+    totals.unconfirmed++;
+    context.warn(`${message} — ${state}`, { code, ...(path !== undefined && { path }) });
+  };
+  await application.syncDirectories(unconfirmed);
+  const parent = dirname(destination);
+  if (fresh)
+    await fsyncDirectory(parent).catch((error) =>
+      unconfirmed(failure(error, { path: parent, state: 'its names may not survive a power cut' })),
+    );
+  if (storageOf(destination) === 'volatile')
+    context.warn('volatile: this file system keeps nothing over a power cut', {
+      path: destination,
+      code: 'ERR_VOLATILE',
+    });
 }
 
 /** A directory would never be done with, copied into itself. */
@@ -156,7 +184,7 @@ function entrySettings(options: CopyOptions): EntrySettings {
     sparse,
     reflink,
     allowChanged,
-    stage: false,
+    stage: options.durable !== 'none',
   };
 }
 
@@ -168,7 +196,6 @@ const asksMore = (options: CopyOptions): boolean =>
   options.inPlace ||
   options.resume ||
   options.conversion !== undefined ||
-  options.durable !== 'none' ||
   options.bufferSize !== undefined ||
   options.limitRate !== undefined;
 

@@ -72,7 +72,7 @@ describe('README', () => {
   });
 
   it('names every exit code and every command', () => {
-    for (const name of ['copy', 'atomic-write', 'tail', 'inspect', 'sync', 'flush', 'bench'])
+    for (const name of ['completion', 'copy', 'atomic-write', 'tail', 'inspect', 'sync', 'flush', 'bench'])
       expect(readme).toContain(`| \`${name}\``);
     for (const code of [0, 1, 2, 3, 4, 141]) expect(readme).toMatch(new RegExp(`^\\| ${code} +\\|`, 'm'));
   });

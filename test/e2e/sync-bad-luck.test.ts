@@ -31,6 +31,20 @@ const at = (...names: string[]) => join(dir, ...names);
 
 describe('after a power cut', () => {
   for (const fs of ['ext4', 'xfs', 'btrfs'] as Filesystem[]) {
+    it.skipIf(!canMount(fs))(
+      `copy -a --durable that has ended is all there on ${fs} (needs root to mount)`,
+      async () => {
+        nastyTree(at('src'), { depth: 5 });
+        using mount = loopMount(fs, 64);
+        const target = join(mount.dir, 'dst');
+        const { status, stderr } = await sluice(['copy', '-a', '--durable', at('src'), target]);
+        expect([status, stderr.includes('error')]).toEqual([0, false]);
+        mount.crash();
+        mount.remount();
+        expect(treeLines(target, comparable)).toEqual(treeLines(at('src'), comparable));
+      },
+    );
+
     it.skipIf(!canMount(fs))(`sync --durable that has ended is all there on ${fs} (needs root to mount)`, async () => {
       nastyTree(at('src'), { depth: 15 });
       using mount = loopMount(fs, 64);

@@ -1,10 +1,20 @@
 // Loads the command line's files. V8's compiled code is kept beside them, as Python keeps __pycache__, where Node does not
 // do that itself (before 22.1): compiling takes longer than a small copy. A package that can't be written to does without.
-const { readFileSync, mkdirSync, writeFileSync, openSync, closeSync, renameSync, unlinkSync } = require('node:fs');
+const {
+  closeSync,
+  fsyncSync,
+  mkdirSync,
+  openSync,
+  readFileSync,
+  renameSync,
+  unlinkSync,
+  writeFileSync,
+} = require('node:fs');
 const { createRequire, enableCompileCache, wrap } = require('node:module');
 const { join } = require('node:path');
 
-const home = join(__dirname, '../dist/cli');
+const home = __dirname;
+const command = process.argv.slice(2).find((argument) => !argument.startsWith('-')) ?? '';
 const keep = !enableCompileCache && process.env.NODE_DISABLE_COMPILE_CACHE === undefined;
 const loaded = new Map();
 const uncached = [];
@@ -14,7 +24,9 @@ function load(name) {
   let module = loaded.get(name);
   if (module) return module.exports;
   const filename = join(home, name);
-  if (!keep) return require(filename);
+  // What a command needs at once; the rest is small, or seldom wanted.
+  const large = name === 'core.js' || name === 'shared.js' || name.startsWith(`${command}-`);
+  if (!keep || !large) return require(filename);
   const { Script } = require('node:vm');
   const source = readFileSync(filename, 'utf8');
   const cache = cacheName(name, source);
@@ -39,23 +51,26 @@ function load(name) {
 /** Code depends on the build, on Node, and is compiled as far as the command needed it. */
 function cacheName(name, source) {
   const build = /^"use strict";\/\*(\w+)\*\//.exec(source)?.[1] ?? 'unknown';
-  const command = process.argv.slice(2).find((argument) => !argument.startsWith('-')) ?? 'none';
   const known = /^[a-z-]{1,20}$/.test(command) ? command : 'none';
   return join(home, 'code', `${name}-${known}-${build}-${process.version}-${process.arch}`);
 }
 
+/** Whole and on storage before it has its name: V8 does not look whether code was torn, and would crash. */
 function save() {
   if (!require('node:worker_threads').isMainThread) return;
   for (const [cache, script] of uncached) {
     const temp = `${cache}.${process.pid}`;
+    let fd;
     try {
       mkdirSync(join(home, 'code'), { recursive: true });
-      closeSync(openSync(temp, 'wx')); // Before the work: most that can go wrong goes wrong here.
+      fd = openSync(temp, 'wx'); // Before the work: most that can go wrong goes wrong here.
     } catch {
       return;
     }
     try {
-      writeFileSync(temp, script.createCachedData());
+      writeFileSync(fd, script.createCachedData());
+      fsyncSync(fd);
+      closeSync(fd);
       renameSync(temp, cache);
     } catch {
       try {
