@@ -22,6 +22,7 @@ export {
 } from './io/errors.js';
 export { FileIO, type FileName, type FileOptions } from './io/file-io.js';
 export { type OpenOptions, open } from './io/open.js';
+export { type CopyIntoOptions, copyInto } from './io/pump.js';
 export type { RawIO, Sink, Source } from './io/raw.js';
 export { stdio } from './io/stdio.js';
 export { tempName } from './io/temp-name.js';

@@ -12,10 +12,3 @@ export function bytesOf(source: Bytes): Uint8Array {
   if (typeof source === 'object' && source !== null && typeof source.view === 'function') return source.view();
   throw invalidArgument(`a bytes-like object is required, not ${typeof source}`);
 }
-
-/** The same memory as a Buffer, for its methods. */
-export function bufferOf(source: Bytes): Buffer {
-  if (Buffer.isBuffer(source)) return source;
-  const bytes = bytesOf(source);
-  return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
-}
