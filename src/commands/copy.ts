@@ -218,7 +218,11 @@ function statSource(source: string, follow: boolean): BigIntStats | null {
 /** Refusals that cost nothing to find, before anything is made. */
 function refuse({ source, destination, stat }: Job, options: CopyOptions): void {
   const state = 'nothing was copied from it';
-  if (stat?.isDirectory() && options.recursive) return;
+  if (stat?.isDirectory() && options.recursive) {
+    if (destination === '-' || isChannel(destination))
+      throw new SluiceError('is a directory, which no stream can take', { code: 'EISDIR', path: source, state });
+    return;
+  }
   if (stat?.isDirectory())
     throw new SluiceError('is a directory; copying it takes -r', { code: 'EISDIR', path: source, state });
   if (stat?.isSocket()) throw new SluiceError('is a socket, which has no content to copy', { path: source, state });

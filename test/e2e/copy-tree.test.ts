@@ -39,6 +39,15 @@ function make(files: Record<string, string>): void {
 const names = (path: string): string[] => (readdirSync(path, { recursive: true }) as string[]).sort();
 
 describe('copy -r', () => {
+  it('a directory does not go into stdout or a device, and makes nothing of that name', async () => {
+    make({ 'src/a': 'a' });
+    for (const destination of ['-', '/dev/null']) {
+      const { status, stderr } = await sluice(['copy', '-a', at('src'), destination], { cwd: dir });
+      expect([status, stderr]).toEqual([1, expect.stringContaining('EISDIR')]);
+    }
+    expect(readdirSync(dir)).toEqual(['src']);
+  });
+
   it('a directory becomes the destination, or goes into it where that exists', async () => {
     make({ 'src/a': 'A', 'src/b/c': 'C' });
     expect((await sluice(['copy', '-r', at('src'), at('dst')])).status).toBe(0);
