@@ -125,6 +125,8 @@ async function replace(from: OpenSource, path: string, job: Job, run: Run, again
   } catch (error) {
     atomic.discard();
     throw error;
+  } finally {
+    partial?.release();
   }
 }
 

@@ -313,6 +313,18 @@ describe('copy that is interrupted', () => {
     expect(readFileSync(at('b')).equals(readFileSync(at('a')))).toBe(true);
   });
 
+  it('--resume: of two copies with one partial file the second leaves the first alone', async () => {
+    const { child, ended } = await slow('--resume');
+    await eventually('something is copied', () => statSync(at(left()[0]!)).size > 300_000);
+    const second = await copy('--resume', 'a', 'b');
+    expect(second).toMatchObject({ status: 1, stderr: expect.stringContaining('EBUSY') });
+    expect(content('b')).toBe('old');
+    child.kill('SIGKILL');
+    await ended;
+    expect((await copy('--resume', 'a', 'b')).status).toBe(0);
+    expect(readFileSync(at('b')).equals(readFileSync(at('a')))).toBe(true);
+  });
+
   it('killed at 50 random moments: the file is always whole', { timeout: 60_000 }, async () => {
     const versions = ['1', '2'].map((digit) => Buffer.alloc(8 << 20, digit));
     versions.forEach((bytes, i) => void put(`v${i}`, bytes));
