@@ -8,12 +8,10 @@ import { fsyncDirectory, storageOf } from '../io/durability.js';
 import { failure, isSystemError, SluiceError } from '../io/failure.js';
 import { decodePath, fsPath } from '../io/path.js';
 import type { Action } from '../tree/action.js';
-import { Application, type ApplyEvents } from '../tree/apply.js';
 import type { Done, EntrySettings, Way } from '../tree/copy-entry.js';
-import { rootScope } from '../tree/filter.js';
-import { GitIgnore } from '../tree/gitignore.js';
+import { Engine, type EngineEvents } from '../tree/engine.js';
+import type { Rules } from '../tree/job.js';
 import { type Place, places } from '../tree/place.js';
-import { type PlanEvents, type PlanSettings, plan } from '../tree/plan.js';
 import { nameOf, Tree } from '../tree/tree.js';
 import type { Context } from './context.js';
 import type { CopyOptions, Job, Run } from './copy.js';
@@ -21,7 +19,7 @@ import { copyFile } from './copy-file.js';
 
 /** Copy the directory `job.source`, whose links are followed as asked, so that `job.destination` is the like of it. */
 export async function copyTree(job: Job, run: Run): Promise<void> {
-  const { options, context, totals } = run;
+  const { options } = run;
   refuseIntoItself(job.source, job.destination);
   if (options.durable === 'strict' && storageOf(dirname(job.destination)) !== 'durable')
     throw new SluiceError('durability cannot be promised on this file system', {
@@ -33,20 +31,19 @@ export async function copyTree(job: Job, run: Run): Promise<void> {
     const { root, fresh } = openTarget(job, options, source);
     const target = root && new Tree(job.destination, false, root);
     try {
-      const events = planEvents(source, target ?? source, run);
-      const steps = plan(source, fresh && options.dryRun ? null : target, planSettings(options, source, fresh), events);
-      if (options.dryRun) {
-        for (let step = steps.next(); !step.done; step = steps.next(true))
-          if ((step.value.do === 'entry' || step.value.do === 'enter') && step.value.action)
-            foretell(step.value.action, job, run);
-        return;
-      }
-      const entry = entrySettings(options);
-      const single = asksMore(options) ? oneByOne(source, target!, run) : undefined;
-      const settings = { entry, jobs: options.jobs, single };
-      const application = new Application(steps, source, target!, settings, applyEvents(source, target!, run));
-      await application.run();
-      if (options.durable !== 'none') await makeDurable(application, job.destination, fresh, run);
+      const engine: Engine = new Engine(
+        { source, target: options.dryRun ? null : target, there: target },
+        {
+          rules: rulesOf(options, source),
+          entry: entrySettings(options),
+          jobs: options.jobs,
+          freshRoot: fresh,
+          single: target && asksMore(options) ? oneByOne(source, target, run) : undefined,
+        },
+        eventsOf(job, run, source, target ?? source, (failed, path): SluiceError => engine.located(failed, path)),
+      );
+      await engine.run();
+      if (options.durable !== 'none' && !options.dryRun) await makeDurable(engine, job.destination, fresh, run);
     } finally {
       target?.close();
       if (root) places().close(root);
@@ -54,36 +51,45 @@ export async function copyTree(job: Job, run: Run): Promise<void> {
   } finally {
     source.close();
   }
+}
 
-  function applyEvents(from: Tree, to: Tree, { onBytes }: Run): ApplyEvents {
-    let moved = 0;
-    return {
-      done(action, done) {
-        if (done.warning !== undefined) context.warn(done.warning, { path: from.shown(action.path) });
-        tell(action, done, from, to, context, run);
-      },
-      failed(_action, error) {
-        totals.errors++;
-        context.fail(error);
-      },
-      lost: (what) => void totals.lost.set(what, (totals.lost.get(what) ?? 0) + 1),
-      progress({ bytes, files, totalBytes, totalFiles }) {
-        onBytes(bytes - moved);
-        moved = bytes;
-        context.progress({ bytes, files, totalBytes, totalFiles });
-      },
-    };
-  }
+function eventsOf(job: Job, run: Run, source: Tree, target: Tree, located: Engine['located']): EngineEvents {
+  const { options, context, totals, onBytes } = run;
+  let moved = 0;
+  return {
+    done(action, done) {
+      if (options.dryRun) foretell(action, job, run);
+      else tell(action, done, source, target, context, run);
+    },
+    failed(failed, path) {
+      totals.errors++;
+      context.fail(located(failed, path));
+    },
+    warned: (message, path) => context.warn(message, { path: source.shown(path) }),
+    leftOut(message, path, code) {
+      context.warn(message, { path: source.shown(path), ...(code !== undefined && { code }) });
+      if (code === 'ERR_DEVICE') totals.lost.set('device', (totals.lost.get('device') ?? 0) + 1);
+    },
+    lost: (what) => void totals.lost.set(what, (totals.lost.get(what) ?? 0) + 1),
+    progress({ bytes, files, totalBytes, totalFiles }) {
+      onBytes(bytes - moved);
+      moved = bytes;
+      context.progress({ bytes, files, totalBytes, totalFiles });
+    },
+    extra() {},
+    occupied() {},
+    count() {},
+  };
 }
 
 /** The names in every directory that was made or changed, and the root's own, reach stable storage. */
-async function makeDurable(application: Application, destination: string, fresh: boolean, run: Run): Promise<void> {
+async function makeDurable(engine: Engine, destination: string, fresh: boolean, run: Run): Promise<void> {
   const { context, totals } = run;
   const unconfirmed = ({ message, code = 'ERR_DURABILITY', path, state }: SluiceError) => {
     totals.unconfirmed++;
     context.warn(`${message} — ${state}`, { code, ...(path !== undefined && { path }) });
   };
-  await application.syncDirectories(unconfirmed);
+  await engine.syncDirectories(unconfirmed);
   const parent = dirname(destination);
   if (fresh)
     await fsyncDirectory(parent).catch((error) =>
@@ -148,22 +154,20 @@ function openTarget(job: Job, options: CopyOptions, source: Tree): { root: Place
   }
 }
 
-function planSettings(options: CopyOptions, source: Tree, freshRoot: boolean): PlanSettings {
+function rulesOf(options: CopyOptions, source: Tree): Rules {
   const { noClobber, update, preserve, followLinks, filter } = options;
-  const git = filter.gitignore
-    ? GitIgnore.above(decodePath(realpathSync(fsPath(source.path), { encoding: 'buffer' })))
-    : undefined;
   return {
-    rules: { style: 'copy', noClobber, update },
+    style: { name: 'copy', noClobber, update },
     follow: followLinks === 'always',
     links: preserve.has('links'),
     devices: options.devices && process.geteuid?.() === 0,
     oneFileSystem: options.oneFileSystem,
-    scope: rootScope(filter.rules, git, source),
     replaceDirectories: false,
     extras: false,
-    same: false,
-    freshRoot,
+    filter: {
+      rules: filter.rules,
+      git: filter.gitignore ? decodePath(realpathSync(fsPath(source.path), { encoding: 'buffer' })) : undefined,
+    },
   };
 }
 
@@ -200,8 +204,8 @@ const asksMore = (options: CopyOptions): boolean =>
   options.limitRate !== undefined;
 
 /** Files by `copyFile`, through directories that are held open, under the names that the user knows. */
-function oneByOne(source: Tree, target: Tree, run: Run): (way: Way, action: Action) => Promise<Done> {
-  return async (way, { path }) => {
+function oneByOne(source: Tree, target: Tree, run: Run): (way: Way, path: string) => Promise<Done> {
+  return async (way, path) => {
     const name = nameOf(path);
     const from = places().pathOf(way.source, name);
     const shown = { source: source.shown(path), destination: target.shown(path) };
@@ -228,63 +232,44 @@ function oneByOne(source: Tree, target: Tree, run: Run): (way: Way, action: Acti
 }
 
 /** What `copyFile` has told of already. */
-const told: Done = { bytes: 0, method: 'metadata', lost: [] };
+const told: Done = { bytes: 0, method: 'told', lost: [] };
 
-function tell(action: Action, done: Done, from: Tree, to: Tree, context: Context, { totals }: Run): void {
-  const { path, source: facts, reason } = action;
-  const names = { source: from.shown(path), destination: to.shown(path) };
-  if (facts?.kind === 'directory') {
+function tell(
+  { action, path, kind, reason }: Action,
+  { bytes, method, skipped }: Parameters<EngineEvents['done']>[1],
+  from: Tree,
+  to: Tree,
+  context: Context,
+  { totals }: Run,
+): void {
+  if (kind === 'directory') {
     totals.directories++;
     return;
   }
-  if (done === told) return;
-  if (done.skipped) {
+  if (method === told.method) return;
+  const names = { source: from.shown(path), destination: to.shown(path) };
+  if (skipped) {
     totals.skipped++;
-    context.record({ type: 'skipped', ...names, reason: reason === 'new' ? 'exists' : reason });
+    context.record({ type: 'skipped', ...names, reason: action === 'skip' ? reason : 'exists' });
     return;
   }
-  if (facts?.kind === 'symlink') totals.symlinks++;
+  if (kind === 'symlink') totals.symlinks++;
   else totals.files++;
-  totals.bytes += done.bytes;
-  context.record({ type: 'copied', ...names, bytes: done.bytes, method: done.method });
+  totals.bytes += bytes;
+  context.record({ type: 'copied', ...names, bytes, method });
 }
 
-function foretell(action: Action, { source, destination }: Job, { context, totals }: Run): void {
-  const shown = (root: string) => (action.path === '' ? root : join(root, action.path));
-  const { source: facts, bytes } = action;
-  if (action.action === 'skip') totals.skipped++;
-  else if (facts?.kind === 'directory') totals.directories++;
-  else if (facts?.kind === 'symlink') totals.symlinks++;
+function foretell({ action, path, kind, bytes }: Action, { source, destination }: Job, { context, totals }: Run): void {
+  const shown = (root: string) => (path === '' ? root : join(root, path));
+  if (action === 'skip') totals.skipped++;
+  else if (kind === 'directory') totals.directories++;
+  else if (kind === 'symlink') totals.symlinks++;
   else totals.files++;
   context.record({
     type: 'action',
-    action: action.action,
+    action,
     source: shown(source),
     destination: shown(destination),
-    ...(facts?.kind === 'file' && { bytes }),
+    ...(kind === 'file' && { bytes }),
   });
-}
-
-function planEvents(source: Tree, target: Tree, { context, totals }: Run): PlanEvents {
-  return {
-    fail(error, side, path) {
-      totals.errors++;
-      const { message, code, syscall, state } = failure(error);
-      context.fail(
-        new SluiceError(message, {
-          ...(code !== undefined && { code }),
-          ...(syscall !== undefined && { syscall }),
-          path: (side === 'source' ? source : target).shown(path),
-          state: state ?? (side === 'source' ? 'nothing was copied from it' : 'it was left as it is'),
-        }),
-      );
-    },
-    warn(message, path, code) {
-      context.warn(message, { path: source.shown(path), ...(code !== undefined && { code }) });
-      if (code === 'ERR_DEVICE') totals.lost.set('device', (totals.lost.get('device') ?? 0) + 1);
-    },
-    extra() {},
-    occupied() {},
-    count() {},
-  };
 }

@@ -5,17 +5,17 @@ import { dirname } from 'node:path';
 import type { Loss } from '../io/attributes.js';
 import { fsyncDirectory, storageOf } from '../io/durability.js';
 import { failure, SluiceError } from '../io/failure.js';
-import type { Action, Step } from '../tree/action.js';
-import { Application, type ApplyEvents } from '../tree/apply.js';
+import type { Action, Work } from '../tree/action.js';
 import type { CompareSettings } from '../tree/compare.js';
 import type { EntrySettings } from '../tree/copy-entry.js';
 import { doomed, type Extra, Remover } from '../tree/delete.js';
+import { Engine, type EngineEvents, type EngineSettings } from '../tree/engine.js';
 import { sameFile } from '../tree/facts.js';
-import { rootScope, type Scope } from '../tree/filter.js';
-import { GitIgnore } from '../tree/gitignore.js';
+import { Scopes } from '../tree/filter.js';
+import type { Filter, Rules } from '../tree/job.js';
 import { hasWriter } from '../tree/leftovers.js';
+import type { Node } from '../tree/node.js';
 import { places } from '../tree/place.js';
-import { type PlanEvents, type PlanSettings, plan } from '../tree/plan.js';
 import type { GlobRule } from '../tree/rules.js';
 import { below, type Tree } from '../tree/tree.js';
 import type { Context, Outcome } from './context.js';
@@ -49,7 +49,7 @@ export interface SyncOptions {
 export type Purpose =
   | { do: 'run' }
   /** Say it, and do nothing. `check`: what only DEST has is a difference too. */
-  | { do: 'tell'; check?: true; planned?: (action: Action) => void; seen?: PlanEvents['seen'] };
+  | { do: 'tell'; check?: true; planned?: (action: Action) => void; seen?: EngineSettings['seen'] };
 
 interface Totals {
   created: number;
@@ -107,6 +107,8 @@ class Run {
   readonly #kept: Extra[] = [];
   readonly #started = process.uptime();
   readonly #root = process.geteuid?.() === 0;
+  readonly #scopes: Scopes;
+  readonly #filter: Filter;
   #entries = 0;
   #destinationEntries = 0;
   #sourceErrors = 0;
@@ -118,22 +120,22 @@ class Run {
     this.#purpose = purpose;
     this.#context = context;
     this.#sides = sides;
+    const { rules, gitignore } = options.filter;
+    this.#filter = { rules, git: gitignore ? real(sides.source.path) : undefined };
+    this.#scopes = new Scopes(this.#filter, sides.source);
   }
 
   async all(): Promise<Outcome> {
-    const { filter, durable, destination } = this.#options;
-    const { source, fresh } = this.#sides;
-    const git = filter.gitignore ? GitIgnore.above(real(source.path)) : undefined;
-    const scope = rootScope(filter.rules, git, source);
-    if (this.#emptiesDestination(scope)) return 'refused';
+    const { durable, destination } = this.#options;
+    if (this.#emptiesDestination()) return 'refused';
     if (durable === 'strict' && this.#purpose.do === 'run' && storageOf(dirname(destination)) !== 'durable')
       throw new SluiceError('durability cannot be promised on this file system', {
         path: destination,
         state: 'nothing was done',
       });
-    if (this.#purpose.do === 'tell') this.#tellAll(scope);
-    else if (this.#options.swap) await this.#swap(scope);
-    else await this.#work(scope, fresh);
+    if (this.#purpose.do === 'tell') await this.#tellAll();
+    else if (this.#options.swap) await this.#swap();
+    else await this.#work();
     this.#tellLosses();
     return this.#end();
   }
@@ -159,14 +161,14 @@ class Run {
   }
 
   /** An empty source is more often a mount that is missing than a wish. */
-  #emptiesDestination(scope: Scope): boolean {
+  #emptiesDestination(): boolean {
     const { source, target } = this.#sides;
     if (!this.#options.delete || this.#options.allowEmpty || !target) return false;
     let found = false;
     places().list(source.root, (name) => {
       if (found) return;
       const isDirectory = places().stat(source.root, name)?.kind === 'directory';
-      found = !scope.excludes(name, isDirectory);
+      found = !this.#scopes.at('').excludes(name, isDirectory);
     });
     if (found) return false;
     let entries = 0;
@@ -184,8 +186,23 @@ class Run {
     return true;
   }
 
-  #steps(scope: Scope, freshRoot: boolean): Generator<Step, void, boolean | undefined> {
-    const { source, target, reference } = this.#sides;
+  /** Over the destination as it is, into `target`: null = nothing is done. */
+  #engine(target: Tree | null): Engine {
+    const { source, target: there, reference, fresh } = this.#sides;
+    const { jobs, swap } = this.#options;
+    const stage = this.#options.durable !== 'none' && !swap;
+    const settings: EngineSettings = {
+      rules: this.#rules(),
+      entry: { ...this.#entrySettings(), stage },
+      jobs,
+      freshRoot: fresh,
+      anew: swap && target !== null,
+      seen: this.#purpose.do === 'tell' ? this.#purpose.seen : undefined,
+    };
+    return new Engine({ source, target, there, reference }, settings, this.#events());
+  }
+
+  #rules(): Rules {
     const { links, oneFileSystem, swap, delete: deletes } = this.#options;
     const compare: CompareSettings = {
       checksum: this.#options.checksum,
@@ -194,48 +211,56 @@ class Run {
       xattrs: this.#options.xattrs,
       uid: process.geteuid?.() ?? 0,
     };
-    const check = this.#purpose.do === 'tell' && this.#purpose.check === true;
-    const settings: PlanSettings = {
-      rules: { style: 'sync', compare },
+    const extras = deletes || swap || (this.#purpose.do === 'tell' && this.#purpose.check === true);
+    return {
+      style: { name: 'sync', compare },
       follow: false,
       links,
       devices: this.#root,
       oneFileSystem,
-      scope,
-      replaceDirectories: deletes || check || swap,
-      extras: deletes || check || swap,
-      same: swap,
-      reference,
-      freshRoot,
+      replaceDirectories: extras,
+      extras,
+      filter: this.#filter,
     };
-    return plan(source, target, settings, this.#planEvents());
   }
 
-  #planEvents(): PlanEvents {
+  #events(): EngineEvents {
     const { source, target } = this.#sides;
     const trash = this.#sides.trash && places().statOpen(this.#sides.trash.root.fd);
     return {
-      fail: (error, side, path) => {
+      done: (action) => this.#tell(action),
+      failed: ({ message, code, syscall, side, state }, path) => {
         if (side === 'source') this.#sourceErrors++;
-        this.#fail(error, (side === 'source' ? source : (target ?? source)).shown(path));
+        this.#totals.errors++;
+        this.#context.fail(
+          new SluiceError(message, {
+            ...(code !== undefined && { code }),
+            ...(syscall !== undefined && { syscall }),
+            path: (side === 'source' ? source : (target ?? source)).shown(path),
+            state: state ?? 'destination left as it was',
+          }),
+        );
       },
-      warn: (message, path, code) => {
+      warned: (message, path) => this.#context.warn(message, { path: source.shown(path) }),
+      leftOut: (message, path, code) => {
         this.#context.warn(message, { path: source.shown(path), ...(code !== undefined && { code }) });
         this.#totals.skipped++;
         if (code === 'ERR_DEVICE') this.#lose('device');
       },
-      extra: (node, name, facts, kind, scope) => {
+      lost: (what) => this.#lose(what),
+      progress: (state) => this.#context.progress(state),
+      extra: (node, name, facts, why) => {
         if (trash && sameFile(trash, facts)) return;
-        const extra = { node, name, facts, scope, reason: 'not in the source' };
-        if (kind === 'temp') {
+        const extra = { node, name, facts, scope: this.#scopes.at(node.path), reason: 'not in the source' };
+        if (why === 'temp') {
           if (!hasWriter(facts)) this.#extras.push({ ...extra, reason: 'left by a writer that is gone' });
-        } else if (kind === 'excluded' && !this.#options.deleteExcluded) this.#kept.push(extra);
-        else this.#extras.push(kind === 'excluded' ? { ...extra, reason: 'excluded' } : extra);
+        } else if (why === 'excluded' && !this.#options.deleteExcluded) this.#kept.push(extra);
+        else this.#extras.push(why === 'excluded' ? { ...extra, reason: 'excluded' } : extra);
       },
-      occupied: (node, name, facts, step, scope) => {
-        this.#extras.push({ node, name, facts, scope, reason: 'in the way', step });
+      occupied: (node, work) => {
+        const scope = this.#scopes.at(node.path);
+        this.#extras.push({ node, name: work.name, facts: work.target!, scope, reason: 'in the way', work });
       },
-      seen: this.#purpose.do === 'tell' ? this.#purpose.seen : undefined,
       count: (side, entries) => {
         if (side === 'source') this.#entries += entries;
         else this.#destinationEntries += entries;
@@ -243,91 +268,74 @@ class Run {
     };
   }
 
-  // What is told is what is done: the same steps, the same order.
+  // What is told is what is done: the same walk, the same order.
 
-  #tellAll(scope: Scope): void {
-    const { target, fresh } = this.#sides;
+  async #tellAll(): Promise<void> {
+    const { target } = this.#sides;
     const check = this.#purpose.do === 'tell' && this.#purpose.check === true;
-    const steps = this.#steps(scope, fresh);
-    for (let step = steps.next(); !step.done; step = steps.next(true)) {
-      const { value } = step;
-      if ((value.do === 'entry' || value.do === 'enter') && value.action) this.#tell(value.action);
-    }
+    await this.#engine(null).run();
     if (!target) return;
     const extras = this.#doomedExtras(check);
     for (const { action } of this.#doomed(target, extras)) this.#tell(action);
-    for (const { step } of extras) if (step) this.#tell(step.action);
+    for (const { node, work } of extras) if (work) this.#tell(actionOf(node, work));
   }
 
-  async #work(scope: Scope, freshRoot: boolean): Promise<void> {
-    const { source, target } = this.#sides;
-    const settings = { entry: this.#entrySettings(), jobs: this.#options.jobs, reference: this.#sides.reference };
-    const application = new Application(this.#steps(scope, freshRoot), source, target!, settings, this.#applyEvents());
-    await application.run();
-    await this.#delete(application);
+  async #work(): Promise<void> {
+    const { target, fresh } = this.#sides;
+    const engine = this.#engine(target);
+    await engine.run();
+    await this.#delete(engine);
     if (this.#options.durable === 'none') return;
-    await application.syncDirectories((error) => this.#unconfirm(error));
-    if (freshRoot) await this.#syncName();
+    await engine.syncDirectories((error) => this.#unconfirm(error));
+    if (fresh) await this.#syncName();
   }
 
-  async #delete(application: Application): Promise<void> {
-    const { target, trash, source } = this.#sides;
+  async #delete(engine: Engine): Promise<void> {
+    const { target, trash } = this.#sides;
     const extras = this.#doomedExtras(false);
     if (extras.length === 0) return;
     const remover = new Remover(target!, trash, this.#entrySettings());
     const opening = (path: string, facts: Extra['facts']) => remover.open(path, facts);
     const gone = new Set<Extra>();
-    let node: Extra['node'] | undefined;
-    for (const { extra, action } of this.#doomed(target!, extras, opening)) {
+    let node: Node | undefined;
+    for (const { extra, action, facts } of this.#doomed(target!, extras, opening)) {
       if (node !== extra.node) {
-        if (node) application.changedIn(node);
+        if (node) engine.changedIn(node);
         node = extra.node;
         remover.open(node.path, node.source);
       }
       try {
-        await remover.remove(action);
+        await remover.remove(action, facts);
         this.#tell(action);
         if (action.path === below(extra.node.path, extra.name)) gone.add(extra);
       } catch (error) {
         this.#fail(error, target!.shown(action.path), 'it was not deleted');
       }
     }
-    const replacing = extras.filter(({ step }) => step);
-    if (replacing.length > 0) {
-      const steps = function* (): Generator<Step, void> {
-        for (const extra of replacing)
-          if (gone.has(extra)) yield { ...extra.step!, action: { ...extra.step!.action, target: null } };
-      };
-      const settings = { entry: this.#entrySettings(), jobs: 1 };
-      const second = new Application(steps(), source, target!, settings, this.#applyEvents());
-      await second.run();
-      if (this.#options.durable !== 'none') await second.syncDirectories((error) => this.#unconfirm(error));
-      for (const extra of replacing)
-        if (!gone.has(extra))
-          this.#fail(
-            new SluiceError('is a directory, and something in it stays, so that it cannot be replaced', {
-              code: 'ENOTEMPTY',
-            }),
-            target!.shown(below(extra.node.path, extra.name)),
-          );
-    }
-    if (node) application.changedIn(node);
-    for (const { node: each } of replacing) application.changedIn(each);
+    const replacing = extras.flatMap((extra) =>
+      extra.work ? [{ ...extra, work: extra.work, free: gone.has(extra) }] : [],
+    );
+    const free = replacing.filter((each) => each.free);
+    await engine.place(free.map(({ node: at, work }) => ({ node: at, work: { ...work, target: null } })));
+    for (const { node: at, name, free: isFree } of replacing)
+      if (!isFree)
+        this.#fail(
+          new SluiceError('is a directory, and something in it stays, so that it cannot be replaced', {
+            code: 'ENOTEMPTY',
+          }),
+          target!.shown(below(at.path, name)),
+        );
+    if (node) engine.changedIn(node);
+    for (const { node: each } of replacing) engine.changedIn(each);
   }
 
   /** A new tree beside the old one, and then the two exchanged. */
-  async #swap(scope: Scope): Promise<void> {
-    const { source, target, fresh } = this.#sides;
+  async #swap(): Promise<void> {
+    const { target } = this.#sides;
     const next: NewTree = newTree(this.#options.destination, target);
     try {
-      const settings = {
-        entry: { ...this.#entrySettings(), stage: false },
-        jobs: this.#options.jobs,
-        reference: this.#sides.reference,
-        old: target ?? source,
-      };
-      const steps = this.#steps(scope, fresh);
-      await new Application(steps, source, next.tree, settings, this.#applyEvents()).run();
+      const engine = this.#engine(next.tree);
+      await engine.run();
       if (target) {
         const extras = this.#doomedExtras(false);
         const gone = new Set<string>();
@@ -342,18 +350,11 @@ class Run {
         const nodes = next.carry(target, [...kept, ...extras], gone, (error, path) =>
           this.#fail(error, target.shown(path)),
         );
-        const replacing = this.#extras.flatMap(({ step }) =>
-          step ? [{ ...step, action: { ...step.action, target: null } }] : [],
+        const replacing = this.#extras.flatMap(({ node, work }) =>
+          work ? [{ node, work: { ...work, target: null } }] : [],
         );
-        const second = new Application(
-          replacing.values() as Generator<Step, void>,
-          source,
-          next.tree,
-          settings,
-          this.#applyEvents(),
-        );
-        if (replacing.length > 0) await second.run();
-        for (const node of [...nodes, ...replacing.map((step) => step.node)]) second.changedIn(node);
+        await engine.place(replacing);
+        for (const node of [...nodes, ...replacing.map((each) => each.node)]) engine.changedIn(node);
       }
       if (this.#totals.errors > 0)
         throw new SluiceError('there were errors, so the new tree was given up', {
@@ -427,23 +428,6 @@ class Run {
     };
   }
 
-  #applyEvents(): ApplyEvents {
-    const { source } = this.#sides;
-    return {
-      done: (action, done) => {
-        if (done.warning !== undefined) this.#context.warn(done.warning, { path: source.shown(action.path) });
-        this.#tell(action);
-      },
-      failed: (_action, error, side) => {
-        if (side === 'source') this.#sourceErrors++;
-        this.#totals.errors++;
-        this.#context.fail(error);
-      },
-      lost: (what) => this.#lose(what),
-      progress: (state) => this.#context.progress(state),
-    };
-  }
-
   #tell(action: Action): void {
     const totals = this.#totals;
     const { action: verb, path, reason, bytes, to } = action;
@@ -452,7 +436,7 @@ class Run {
     else if (verb === 'metadata') totals.metadata++;
     else if (verb === 'link') totals.linked++;
     else if (verb === 'delete') totals.deleted++;
-    const kind = verb === 'create' || verb === 'update' ? action.source?.kind : undefined;
+    const kind = verb === 'create' || verb === 'update' ? action.kind : undefined;
     if (kind === 'directory') totals.directories++;
     else if (kind === 'symlink') totals.symlinks++;
     else if (kind !== undefined) totals.files++;
@@ -514,4 +498,10 @@ class Run {
       this.#context.fail(new SluiceError(message, { code: 'ERR_LOSS' }));
     }
   }
+}
+
+/** As it is told before it is done. */
+function actionOf(node: Node, { name, action, reason, source }: Work): Action {
+  const bytes = source.kind === 'file' ? source.size : 0;
+  return { action, path: below(node.path, name), reason, bytes, kind: source.kind };
 }

@@ -22,6 +22,14 @@ export function tempName(path: string): string {
   return `${directory}/.${shortened(basename(path), Math.max(1, room))}${suffix}`;
 }
 
+/** The same for the name of a directory entry alone. */
+export function tempNameOf(name: string): string {
+  const suffix = `.sluice-${randomHex()}.tmp`;
+  const room = nameMax - 1 - suffix.length;
+  // A character has at most three bytes (a surrogate pair four): most names need no closer look.
+  return `.${name.length * 3 <= room ? name : shortened(name, room)}${suffix}`;
+}
+
 /** Is `name` (a directory entry) a temp file's? Then the base part that it was made from, as far as it was kept. */
 export function tempBase(name: string): string | undefined {
   return /^\.(.+)\.sluice-[0-9a-f]{16}\.tmp$/su.exec(name)?.[1];

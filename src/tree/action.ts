@@ -1,6 +1,6 @@
-// A plan's parts: what is to be done to one entry, and why. Plain data, the same for a dry run, a saved plan and the real run.
+// What is done to one entry, and why: plain data, the same for a dry run, a saved plan, the JSON and the real run.
 
-import type { Facts } from './facts.js';
+import type { Facts, Kind } from './facts.js';
 
 export type Verb = 'create' | 'update' | 'metadata' | 'link' | 'skip' | 'delete';
 
@@ -10,48 +10,26 @@ export interface Action {
   path: string;
   /** Why: 'new', 'size', 'mtime', 'content', 'mode', … */
   reason: string;
-  /** Of content that will be moved. */
+  /** Of content that is moved. */
   bytes: number;
-  /** null where it is not there. */
-  source: Facts | null;
-  target: Facts | null;
+  /** What it is, or is to be; of what is deleted, what it was. */
+  kind: Kind;
   /** For 'link': the relative path of the name that this one becomes a hard link to; none: the same path in another tree. */
   to?: string;
 }
 
-/** A directory that is being worked on. */
-export class Node {
-  readonly path: string;
-  readonly parent: Node | null;
-  readonly source: Facts;
-  /** The directory as it was in the destination; null = it is new. */
-  readonly target: Facts | null;
-  /** Its attributes have to be set once everything in it is done. */
-  touched = false;
-  /** The mode that it got for the time of the work, where its own would have kept us out. */
-  opened = false;
-  /** What must still end before its attributes can be set: the walk, batches, directories below. */
-  pending = 1;
-
-  constructor(path: string, parent: Node | null, source: Facts, target: Facts | null) {
-    this.path = path;
-    this.parent = parent;
-    this.source = source;
-    this.target = target;
-    if (parent) parent.pending++;
-  }
+/** Something is to be done, and why. */
+export interface Verdict {
+  action: Verb;
+  reason: string;
 }
 
-/**
- * What a plan yields, in order: a directory before its entries, its entries before the directories below, `leave` after all
- * of them. The answer to `enter` says whether the walk may go in.
- */
-export type Step =
-  | { do: 'enter'; node: Node; action: Action | null }
-  /** `late`: only once all that came before is done; it holds its node until then. */
-  | { do: 'entry'; node: Node; action: Action; late?: true }
-  /** Unchanged: of interest only where a whole new tree is built. */
-  | { do: 'same'; node: Node; path: string; source: Facts }
-  | { do: 'leave'; node: Node }
-  /** Work goes on, and the event loop may have a turn. */
-  | { do: 'pause' };
+/** One entry of the source that is to be put in place. */
+export interface Work extends Verdict {
+  name: string;
+  source: Facts;
+  /** null where it is not there. */
+  target: Facts | null;
+  /** Its name in the destination, if that is another one. */
+  as?: string;
+}

@@ -1,9 +1,9 @@
 // From an old tree into the one that is to take its place: what stays without being in the source. Files by hard link.
 
-import type { Node } from './action.js';
 import type { Extra } from './delete.js';
 import { dressOpen, type Keep } from './dress.js';
 import type { Facts } from './facts.js';
+import type { Node } from './node.js';
 import { places } from './place.js';
 import { below, nameOf, parentOf, type Tree } from './tree.js';
 

@@ -6,9 +6,9 @@ import type { Loss } from '../io/attributes.js';
 import { copyContent, type Method, type When } from '../io/content.js';
 import { failure, isSystemError, SluiceError } from '../io/failure.js';
 import { FileIO } from '../io/file-io.js';
-import { tempName } from '../io/temp-name.js';
+import { tempNameOf } from '../io/temp-name.js';
 import { whileUnfinished } from '../io/unfinished.js';
-import type { Verb } from './action.js';
+import type { Work } from './action.js';
 import { dressNamed, dressOpen, type Keep } from './dress.js';
 import { describe, type Facts } from './facts.js';
 import { type Place, places } from './place.js';
@@ -30,19 +30,10 @@ export interface EntrySettings {
   stage: boolean;
 }
 
-/** One action, as an entry's own part of it. */
-export interface Work {
-  name: string;
-  action: Verb;
-  source: Facts;
-  target: Facts | null;
-  /** Its name in the destination, if that is another one. */
-  as?: string;
-}
-
 export interface Done {
   bytes: number;
-  method: Method | 'symlink' | 'fifo' | 'device' | 'link' | 'metadata';
+  /** 'told': by whoever copied it. */
+  method: Method | 'symlink' | 'fifo' | 'device' | 'link' | 'metadata' | 'told';
   lost: Loss[];
   skipped?: true;
   warning?: string;
@@ -83,12 +74,7 @@ export function copyEntry(way: Way, work: Work, settings: EntrySettings, buffer:
   if (work.action === 'metadata') return setMetadata(way, work, settings);
   switch (source.kind) {
     case 'file':
-      return source.size < smallFile &&
-        !hasHoles(source) &&
-        settings.sparse !== 'always' &&
-        settings.reflink !== 'always'
-        ? copySmall(way, work, settings, buffer)
-        : null;
+      return isSmall(source, settings) ? copySmall(way, work, settings, buffer) : null;
     case 'symlink': {
       const to = places().readLink(way.source, work.name);
       return makeNamed(way, work, settings, 'symlink', (temp) => places().symlink(to, way.target, temp));
@@ -108,7 +94,12 @@ export function copyEntry(way: Way, work: Work, settings: EntrySettings, buffer:
 
 const hasHoles = ({ size, blocks }: Facts): boolean => blocks * 512 < size && size > 4096;
 
-function openSource({ source }: Way, name: string, { follow }: EntrySettings): number {
+/** One read and one write do. */
+export const isSmall = (facts: Facts, { sparse, reflink }: EntrySettings): boolean =>
+  facts.size < smallFile && !hasHoles(facts) && sparse !== 'always' && reflink !== 'always';
+
+/** Opened for reading, without waiting and, unless links are followed, what the name itself stands for. */
+export function openSource({ source }: Way, name: string, { follow }: EntrySettings): number {
   // Not blocking: what was a file when it was listed may be a FIFO by now.
   try {
     return places().open(source, name, O_RDONLY | O_NONBLOCK | O_NOCTTY, 0, follow);
@@ -117,30 +108,45 @@ function openSource({ source }: Way, name: string, { follow }: EntrySettings): n
   }
 }
 
-function mustBeFile(facts: Facts): void {
+/** What an open source is. Throws where it is no file any more. */
+export function openFacts(fd: number): Facts {
+  const facts = places().statOpen(fd);
   if (facts.kind !== 'file')
-    throw new SluiceError(`was a file, and now is ${describe[facts.kind]}`, { code: 'ERR_CHANGED' });
+    throw Object.assign(new SluiceError(`was a file, and now is ${describe[facts.kind]}`, { code: 'ERR_CHANGED' }), {
+      ofSource: true,
+    });
+  return facts;
 }
 
 /** null if it turns out not to be small, or to change under our hands: `copyLarge` knows what to do then. */
 function copySmall(way: Way, work: Work, settings: EntrySettings, buffer: Buffer): Done | null {
-  const { name } = work;
-  const from = openSource(way, name, settings);
-  let temp: string | undefined;
-  let to = -1;
+  const from = openSource(way, work.name, settings);
   try {
-    const before = places().statOpen(from);
-    mustBeFile(before);
-    if (before.size >= buffer.length || hasHoles(before)) return null;
-    // One byte more than it should have: the answer shows the end of the file too.
-    const size = places().read(from, buffer, before.size + 1);
-    if (size !== before.size) return null;
-    temp = tempName(name);
-    to = places().open(way.target, temp, O_WRONLY | O_CREAT | O_EXCL, 0o600);
+    const facts = openFacts(from);
+    return isSmall(facts, settings) ? copyOpen(from, facts, way, work, settings, buffer) : null;
+  } finally {
+    places().closeFile(from);
+  }
+}
+
+/** A small file, open as `from`, with these facts. null if it changes under our hands. */
+export function copyOpen(
+  from: number,
+  facts: Facts,
+  way: Way,
+  work: Work,
+  settings: EntrySettings,
+  buffer: Buffer,
+): Done | null {
+  const { size } = facts;
+  // One byte more than it should have: the answer shows the end of the file too.
+  if (places().read(from, buffer, size + 1) !== size) return null;
+  let temp: string | undefined = tempNameOf(work.name);
+  let to = places().open(way.target, temp, O_WRONLY | O_CREAT | O_EXCL, 0o600);
+  try {
     if (size > 0) places().write(to, buffer, size);
-    const after = places().statOpen(from);
-    if (!sameVersion(before, after)) return null;
-    const lost = dress(to, from, before, way, work, settings);
+    if (!sameVersion(facts, places().statOpen(from))) return null;
+    const lost = dress(to, from, facts, way, work, settings);
     const fd = to;
     to = -1;
     places().closeFile(fd);
@@ -148,7 +154,6 @@ function copySmall(way: Way, work: Work, settings: EntrySettings, buffer: Buffer
     temp = undefined;
     return done;
   } finally {
-    places().closeFile(from);
     if (to >= 0) places().closeFile(to);
     if (temp !== undefined) remove(way.target, temp);
   }
@@ -214,7 +219,7 @@ function makeNamed(
   make: (temp: string) => void,
 ): Done {
   const { name, source } = work;
-  const temp = tempName(name);
+  const temp = tempNameOf(name);
   try {
     make(temp);
     const lost = dressNamed(way.target, temp, source, places().pathOf(way.source, name), settings.keep);
@@ -264,9 +269,8 @@ async function copyOnce(
 ): Promise<Done> {
   const { name } = work;
   const { sparse, reflink, allowChanged } = settings;
-  const before = places().statOpen(source.fileno());
-  mustBeFile(before);
-  const temp = tempName(name);
+  const before = openFacts(source.fileno());
+  const temp = tempNameOf(name);
   const finished = whileUnfinished(() => remove(way.target, temp));
   let sink: FileIO | undefined;
   try {

@@ -1,33 +1,21 @@
-// Worker threads that put entries in place, a batch at a time. They share the process's descriptors, so that the roots are
-// opened once; told to stop, they clean up behind themselves before they say so.
+// Worker threads that do jobs, a batch at a time. They share the process's descriptors, so that the roots are opened once;
+// told to stop, they clean up behind themselves before they say so.
 
 import { MessageChannel, type MessagePort, receiveMessageOnPort, Worker } from 'node:worker_threads';
-import type { Done, EntrySettings, Failed, Work } from './copy-entry.js';
-
-/** Entries of directories, in order: what one message carries. */
-export interface Group {
-  /** The directory's relative path. */
-  directory: string;
-  works: Work[];
-}
-
-/** What became of each entry of a batch, in order. */
-export type Result = Done | { failed: Failed };
+import type { Job, Report, Setup } from './job.js';
 
 export interface CrewSettings {
-  sourceFd: number;
-  targetFd: number;
-  sourcePath: string;
-  targetPath: string;
-  entry: EntrySettings;
+  setup: Setup;
   /** 32-bit words: stop, and one a worker: is it busy? */
   shared: SharedArrayBuffer;
   /** One 64-bit word: bytes of large files moved so far, by all workers. */
   moved: SharedArrayBuffer;
   index: number;
-  /** Batches come and results go here. */
+  /** Batches of jobs come and their reports go here. */
   port: MessagePort;
 }
+
+type Answer = (reports: Report[] | Error) => void;
 
 /** Words of the shared memory. */
 export const stopWord = 0;
@@ -38,23 +26,23 @@ const patience = 5000;
 
 export class Crew {
   readonly size: number;
-  readonly #workers: { worker: Worker; port: MessagePort; inFlight: ((results: Result[] | Error) => void)[] }[] = [];
+  readonly #workers: { worker: Worker; port: MessagePort; inFlight: Answer[] }[] = [];
   readonly #shared: Int32Array;
   readonly #moved = new SharedArrayBuffer(8);
 
-  constructor(size: number, settings: Omit<CrewSettings, 'shared' | 'moved' | 'index' | 'port'>) {
+  constructor(size: number, setup: Setup) {
     this.size = size;
     const shared = new SharedArrayBuffer(4 * (firstBusyWord + size));
     this.#shared = new Int32Array(shared);
     for (let index = 0; index < size; index++) {
       // Beside the bundle that this is part of, or one level up from its shared chunks.
       const here = new URL(import.meta.url);
-      const file = new URL(here.pathname.includes('/chunks/') ? '../copy-worker.js' : './copy-worker.js', here);
+      const file = new URL(here.pathname.includes('/chunks/') ? '../tree-worker.js' : './tree-worker.js', here);
       const { port1: port, port2 } = new MessageChannel();
-      const workerData: CrewSettings = { ...settings, shared, moved: this.#moved, index, port: port2 };
+      const workerData: CrewSettings = { setup, shared, moved: this.#moved, index, port: port2 };
       const worker = new Worker(file, { workerData, transferList: [port2], trackUnmanagedFds: false });
-      const member = { worker, port, inFlight: [] as ((results: Result[] | Error) => void)[] };
-      port.on('message', (results: Result[]) => member.inFlight.shift()?.(results));
+      const member = { worker, port, inFlight: [] as Answer[] };
+      port.on('message', (reports: Report[]) => member.inFlight.shift()?.(reports));
       worker.on('error', (error) => {
         for (const done of member.inFlight.splice(0)) done(error as Error);
       });
@@ -74,10 +62,10 @@ export class Crew {
     return best;
   }
 
-  give(index: number, groups: Group[], done: (results: Result[] | Error) => void): void {
+  give(index: number, jobs: Job[], done: Answer): void {
     const member = this.#workers[index]!;
     member.inFlight.push(done);
-    member.port.postMessage(groups);
+    member.port.postMessage(jobs);
   }
 
   /**
@@ -93,7 +81,7 @@ export class Crew {
     }
     for (const { port, inFlight } of this.#workers)
       for (let next = receiveMessageOnPort(port); next; next = receiveMessageOnPort(port))
-        inFlight.shift()?.(next.message as Result[]);
+        inFlight.shift()?.(next.message as Report[]);
   }
 
   /** Bytes of large files that are on their way, or there. */

@@ -2,11 +2,12 @@
 // directory, contents before the directories they are in. Nothing is followed, and what the filters keep stays.
 
 import { isSystemError } from '../io/failure.js';
-import type { Action, Node, Step } from './action.js';
+import type { Action, Work } from './action.js';
 import { copyEntry, copyLarge, type EntrySettings, smallFile } from './copy-entry.js';
 import type { Facts } from './facts.js';
 import type { Scope } from './filter.js';
 import { holding } from './holding.js';
+import type { Node } from './node.js';
 import { places } from './place.js';
 import { below, nameOf, parentOf, type Tree } from './tree.js';
 
@@ -19,12 +20,13 @@ export interface Extra {
   scope: Scope;
   reason: string;
   /** What goes in its place then. */
-  step?: Step & { do: 'entry' };
+  work?: Work;
 }
 
 export interface Doomed {
   extra: Extra;
   action: Action;
+  facts: Facts;
 }
 
 /**
@@ -69,7 +71,7 @@ export function* doomed(
       if (!empty) return false;
     }
     const { reason } = extra;
-    yield { extra, action: { action: 'delete', path, reason, bytes: 0, source: null, target: facts } };
+    yield { extra, action: { action: 'delete', path, reason, bytes: 0, kind: facts.kind }, facts };
     return true;
   }
 }
@@ -94,11 +96,11 @@ export class Remover {
   }
 
   /** Throws where the entry is still there. */
-  async remove({ path, target: facts }: Action): Promise<void> {
+  async remove({ path }: Action, facts: Facts): Promise<void> {
     const name = nameOf(path);
-    const isDirectory = facts!.kind === 'directory';
+    const isDirectory = facts.kind === 'directory';
     try {
-      if (this.#trash && !isDirectory) await this.#move(path, facts!);
+      if (this.#trash && !isDirectory) await this.#move(path, facts);
       else if (isDirectory) {
         if (this.#trash) this.#prepare(path);
         this.#target.forget(path);
@@ -137,7 +139,7 @@ export class Remover {
     const entry: EntrySettings = { ...this.#entry, keep, stage: false, noClobber: true, follow: false };
     const way = { source: this.#target.at(parentOf(path)), target: this.#trash!.at(parentOf(path)) };
     const name = nameOf(path);
-    const work = { name, action: 'create', source: facts, target: null, as } as const;
+    const work = { name, action: 'create', reason: 'trash', source: facts, target: null, as } as const;
     const buffer = Buffer.allocUnsafeSlow(smallFile + 1);
     if (!copyEntry(way, work, entry, buffer)) await holding(way, (held) => copyLarge(held, work, entry, () => {}));
   }

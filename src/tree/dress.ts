@@ -66,6 +66,25 @@ export function dressOpen(
 
 const nothing: Loss[] = [];
 
+/** A directory's own attributes, once all in it is done. `opened`: it has another mode for the time of the work. */
+export function dressDirectory(
+  at: { source: () => number; target: number },
+  source: Facts,
+  existing: Facts | null,
+  keep: Keep,
+  opened: boolean,
+): Loss[] {
+  if (!keep.mode && !keep.owner && !keep.times && !keep.xattrs) {
+    const mode = modeOf(source, existing, keep);
+    if (opened || (!existing && (mode & 0o700) !== 0o700)) places().changeOpenMode(at.target, mode);
+    return nothing;
+  }
+  const from = { source: at.source(), replaced: null };
+  const lost = dressOpen(at.target, source, existing, from, keep);
+  if (keep.xattrs && existing) takeAwayXattrs(at.target, readExtended(from.source)?.xattrs ?? new Map());
+  return lost;
+}
+
 /** Stands for whatever owner there is, where none is to be given. */
 const keepOwner = { uid: -1, gid: -1 };
 

@@ -2,11 +2,11 @@
 
 import { closeSync, constants, readFileSync } from 'node:fs';
 import { decodePath } from '../io/path.js';
-import type { GitIgnore } from './gitignore.js';
+import { GitIgnore } from './gitignore.js';
 import { type CompiledRule, compileRule } from './globs.js';
+import type { Filter } from './job.js';
 import { places } from './place.js';
-import type { GlobRule } from './rules.js';
-import { below, type Tree } from './tree.js';
+import { below, nameOf, parentOf, type Tree } from './tree.js';
 
 /** What decides in one directory. */
 export interface Scope {
@@ -17,10 +17,41 @@ export interface Scope {
 
 const everything: Scope = { excludes: () => false, enter: () => everything };
 
-/** `git`: what the repository above the source says, where `--gitignore` is given. */
-export function rootScope(rules: GlobRule[], git: GitIgnore | undefined, source: Tree): Scope {
-  if (rules.length === 0 && !git) return everything;
-  return scope('', rules.map(compileRule), git?.enter('', ownRules(source, '')));
+/** Scopes of directories kept at a time: a walk comes back to those on its way. */
+const keptAtMost = 64;
+
+/** What decides in each directory of a source. */
+export class Scopes {
+  readonly #source: Tree;
+  readonly #root: Scope;
+  /** By relative path, least recently made first. */
+  readonly #made = new Map<string, Scope>();
+
+  constructor({ rules, git }: Filter, source: Tree) {
+    this.#source = source;
+    const none = rules.length === 0 && git === undefined;
+    this.#root = none
+      ? everything
+      : scope(
+          '',
+          rules.map(compileRule),
+          git === undefined ? undefined : GitIgnore.above(git).enter('', ownRules(source, '')),
+        );
+  }
+
+  at(path: string): Scope {
+    if (path === '' || this.#root === everything) return this.#root;
+    let found = this.#made.get(path);
+    if (!found) {
+      found = this.at(parentOf(path)).enter(nameOf(path), this.#source);
+      this.#made.set(path, found);
+      for (const [oldest] of this.#made) {
+        if (this.#made.size <= keptAtMost) break;
+        this.#made.delete(oldest);
+      }
+    }
+    return found;
+  }
 }
 
 function scope(directory: string, rules: CompiledRule[], git: GitIgnore | undefined): Scope {

@@ -8,7 +8,7 @@ import { join } from 'node:path';
 import { isSystemError } from '../io/failure.js';
 import { native } from '../io/native.js';
 import { decodePath, fsPath } from '../io/path.js';
-import { type Facts, kindOf, mtimeNs } from './facts.js';
+import { type Facts, type Kind, kindOf, mtimeNs } from './facts.js';
 
 /** An open directory. `path` is what it was reached by: for messages, and for systems without /proc. */
 export interface Place {
@@ -26,8 +26,8 @@ export interface Places {
   openRoot(path: string): Place;
   openPlace(at: Place, name: string, follow: boolean): Place;
   close(place: Place): void;
-  /** Calls `each` with every name but . and .., in no order. */
-  list(place: Place, each: (name: string) => void): void;
+  /** Calls `each` with every name but . and .., in no order, and what it is: 'unknown' where the file system does not say. */
+  list(place: Place, each: (name: string, kind: Kind) => void): void;
   /** null where there is no such entry. */
   stat(at: Place, name: string, follow?: boolean): Facts | null;
   statOpen(fd: number): Facts;
@@ -174,6 +174,12 @@ function procPath(at: Place, name: string): string {
   return linux ? `/proc/self/fd/${at.fd}/${name}` : join(at.path, name);
 }
 
+function direntKind(entry: fs.Dirent<Buffer>): Kind {
+  if (entry.isFile()) return 'file';
+  if (entry.isDirectory()) return 'directory';
+  return entry.isSymbolicLink() ? 'symlink' : 'unknown';
+}
+
 function portablePlaces(): Places {
   const path = (at: Place, name: string) => fsPath(procPath(at, name));
   const facts = (stat: fs.BigIntStats): Facts => {
@@ -217,7 +223,8 @@ function portablePlaces(): Places {
     openPlace: (at, name, follow) => ({ fd: openDirectory(path(at, name), follow), path: join(at.path, name) }),
     close: ({ fd }) => fs.closeSync(fd),
     list(place, each) {
-      for (const name of fs.readdirSync(path(place, '.'), { encoding: 'buffer' })) each(decodePath(name));
+      for (const entry of fs.readdirSync(path(place, '.'), { encoding: 'buffer', withFileTypes: true }))
+        each(decodePath(entry.name), direntKind(entry));
     },
     stat(at, name, follow = false) {
       try {

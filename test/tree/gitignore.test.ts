@@ -5,8 +5,7 @@ import { mkdirSync, readdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { rootScope, type Scope } from '../../src/tree/filter.js';
-import { GitIgnore } from '../../src/tree/gitignore.js';
+import { Scopes } from '../../src/tree/filter.js';
 import { places } from '../../src/tree/place.js';
 import { below, Tree } from '../../src/tree/tree.js';
 import { temporary } from '../helpers/sluice.js';
@@ -25,7 +24,9 @@ function kept(root: string): string[] {
   process.env['XDG_CONFIG_HOME'] = '/nowhere';
   const tree = new Tree(root);
   const found: string[] = [];
-  const walk = (path: string, scope: Scope) => {
+  const scopes = new Scopes({ rules: [], git: root }, tree);
+  const walk = (path: string) => {
+    const scope = scopes.at(path);
     const names: string[] = [];
     places().list(tree.at(path), (name) => names.push(name));
     for (const name of names.sort()) {
@@ -33,11 +34,11 @@ function kept(root: string): string[] {
       const isDirectory = places().stat(tree.at(path), name)?.kind === 'directory';
       if (scope.excludes(name, isDirectory)) continue;
       found.push(below(path, name));
-      if (isDirectory) walk(below(path, name), scope.enter(name, tree));
+      if (isDirectory) walk(below(path, name));
     }
   };
   try {
-    walk('', rootScope([], GitIgnore.above(root), tree));
+    walk('');
   } finally {
     tree.close();
     process.env['XDG_CONFIG_HOME'] = before;
