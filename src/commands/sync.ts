@@ -13,7 +13,7 @@ import { Engine, type EngineEvents, type EngineSettings } from '../tree/engine.j
 import { sameFile } from '../tree/facts.js';
 import { Scopes } from '../tree/filter.js';
 import type { Filter, Rules } from '../tree/job.js';
-import { hasWriter } from '../tree/leftovers.js';
+import { Leftovers } from '../tree/leftovers.js';
 import type { Node } from '../tree/node.js';
 import { places } from '../tree/place.js';
 import type { GlobRule } from '../tree/rules.js';
@@ -64,6 +64,9 @@ interface Totals {
   bytes: number;
   errors: number;
 }
+
+/** Why a temp file goes. */
+const leftover = 'left by a writer that is gone';
 
 const none: Totals = {
   created: 0,
@@ -252,9 +255,8 @@ class Run {
       extra: (node, name, facts, why) => {
         if (trash && sameFile(trash, facts)) return;
         const extra = { node, name, facts, scope: this.#scopes.at(node.path), reason: 'not in the source' };
-        if (why === 'temp') {
-          if (!hasWriter(facts)) this.#extras.push({ ...extra, reason: 'left by a writer that is gone' });
-        } else if (why === 'excluded' && !this.#options.deleteExcluded) this.#kept.push(extra);
+        if (why === 'temp') this.#extras.push({ ...extra, reason: leftover });
+        else if (why === 'excluded' && !this.#options.deleteExcluded) this.#kept.push(extra);
         else this.#extras.push(why === 'excluded' ? { ...extra, reason: 'excluded' } : extra);
       },
       occupied: (node, work) => {
@@ -371,13 +373,18 @@ class Run {
 
   /** Those that are to go. */
   #doomedExtras(check: boolean): Extra[] {
-    if (!this.#options.delete && !check) return [];
-    if (this.#extras.length > 0 && this.#sourceErrors > 0) {
+    const { target } = this.#sides;
+    if (!target || (!this.#options.delete && !check)) return [];
+    // Asked only now: while we were at work, our own temp files were among them. To --check one is no difference.
+    const leftovers = new Leftovers(target);
+    const extras = this.#extras.filter(
+      ({ reason, node, name, facts }) =>
+        reason !== leftover || (!check && leftovers.has(below(node.path, name), facts)),
+    );
+    if (extras.length > 0 && this.#sourceErrors > 0) {
       this.#context.warn('there were errors in the source, so nothing is deleted', { code: 'ERR_NOT_DELETED' });
       return [];
     }
-    // Told of, a temp file would be a difference, which it is not.
-    const extras = check ? this.#extras.filter(({ reason }) => !reason.startsWith('left by')) : this.#extras;
     return this.#tooMany(extras) ? [] : extras;
   }
 
@@ -501,7 +508,7 @@ class Run {
 }
 
 /** As it is told before it is done. */
-function actionOf(node: Node, { name, action, reason, source }: Work): Action {
-  const bytes = source.kind === 'file' ? source.size : 0;
-  return { action, path: below(node.path, name), reason, bytes, kind: source.kind };
+function actionOf(node: Node, { name, action, reason, source, to }: Work): Action {
+  const bytes = source.kind === 'file' && action !== 'link' ? source.size : 0;
+  return { action, path: below(node.path, name), reason, bytes, kind: source.kind, ...(to !== undefined && { to }) };
 }

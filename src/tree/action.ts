@@ -32,4 +32,6 @@ export interface Work extends Verdict {
   target: Facts | null;
   /** Its name in the destination, if that is another one. */
   as?: string;
+  /** As an action's. */
+  to?: string;
 }

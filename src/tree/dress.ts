@@ -81,7 +81,7 @@ export function dressDirectory(
   }
   const from = { source: at.source(), replaced: null };
   const lost = dressOpen(at.target, source, existing, from, keep);
-  if (keep.xattrs && existing) takeAwayXattrs(at.target, readExtended(from.source)?.xattrs ?? new Map());
+  if (keep.xattrs) takeAwayXattrs(at.target, readExtended(from.source)?.xattrs ?? new Map());
   return lost;
 }
 

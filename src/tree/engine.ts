@@ -88,7 +88,11 @@ export class Engine {
   /** Entries that were looked at already, large ones mostly: they go first. */
   readonly #works: Order[] = [];
   /** Further names, made when all else is in place. */
-  #late: { node: Node; later: Later; to: string }[] = [];
+  #late: { node: Node; work: Work; to: string }[] = [];
+  /** In the place of a directory that has to go first, and names of files with several. */
+  readonly #blocked: { node: Node; work: Work }[] = [];
+  /** Names of one file in the destination that are to be files of their own: replaced when all were looked at. */
+  #parting: { node: Node; work: Work }[] = [];
   #crew: Crew | null = null;
   #inFlight = 0;
   #untold = 0;
@@ -130,20 +134,29 @@ export class Engine {
     this.#staging = target && entry.stage ? new Staging(target, entry.noClobber) : null;
   }
 
-  /** The whole walk. */
+  /** The whole walk. What `occupied` told of knows then whether it is a link to another name. */
   async run(): Promise<void> {
     const target = this.#settings.freshRoot ? null : this.#rootThere;
     const root = new Node(null, { name: '', source: this.#rootFacts, target, instead: null });
     this.#telling.begin(root);
     this.#queue([surveyOf(root)]);
     await this.#work();
+    // Of names of one file that are in no one's way any is the first; of those that have to wait, the others are links to it.
+    for (const { node, work } of this.#blocked) {
+      const to = this.#groups.behindOthers(below(node.path, work.name), work.source);
+      if (to !== undefined) Object.assign(work, { action: 'link', to });
+    }
   }
 
   /** Some entries more, once the way is free for them. */
   async place(entries: { node: Node; work: Work }[]): Promise<void> {
     for (const { node, work } of entries) {
-      const slot = node.addSlot();
-      this.#works.push({ node, slot, job: { do: 'works', path: node.path, works: [work] } });
+      const { to } = work;
+      if (to === undefined) this.#place(node, work);
+      else {
+        node.pending++;
+        this.#late.push({ node, work, to });
+      }
     }
     await this.#work();
   }
@@ -203,7 +216,8 @@ export class Engine {
         else if (this.#surveys.length > 0) {
           const first = this.#surveys.pop()!;
           this.#received(first, await this.#runner.run(first.job));
-        } else if (this.#late.length > 0) await this.#linkLate();
+        } else if (this.#parting.length > 0) this.#part();
+        else if (this.#late.length > 0) await this.#linkLate();
         else break;
       }
       this.#progress(true);
@@ -325,11 +339,11 @@ export class Engine {
   #surveyed(node: Node, first: boolean, report: Report): void {
     const { style } = this.#settings.rules;
     this.#counts.entries += report.source;
+    node.opened ||= report.opened;
     if (report.source > 0) this.#events.count('source', report.source);
     if (report.destination > 0) this.#events.count('destination', report.destination);
     if (first) {
       this.#counts.directories++;
-      node.opened = report.opened;
       if (report.own || (report.entered && (style.name === 'copy' || this.#settings.anew))) node.touched = true;
       if (report.own && (!node.target || this.#settings.anew) && node.parent) node.parent.touched = true;
       if (report.own && !node.target && node.parent) this.#changed.add(node.parent.path);
@@ -342,7 +356,11 @@ export class Engine {
       this.#queue(orders);
     }
     for (const { name, facts, why } of report.extras) this.#events.extra(node, name, facts, why);
-    for (const each of report.occupied) this.#events.occupied(node, asWork(each, otherKind));
+    for (const each of report.occupied) {
+      const work = asWork(each, otherKind);
+      if (this.#settings.rules.links && each.source.nlink > 1) this.#blocked.push({ node, work });
+      this.#events.occupied(node, work);
+    }
     for (const each of report.large) this.#place(node, asWork(each));
     // One list, though parts end in any order.
     if (report.linked.length > 0) node.linked.push(...report.linked);
@@ -381,7 +399,12 @@ export class Engine {
     return false;
   }
 
+  #openUp(node: Node): void {
+    if (!node.opened) node.opened = this.#runner.openUp(node.path, node.target, 0o700);
+  }
+
   #place(node: Node, work: Work): void {
+    if (work.action !== 'metadata' && work.action !== 'skip') this.#openUp(node);
     this.#works.push({ node, slot: node.addSlot(), job: { do: 'works', path: node.path, works: [work] } });
   }
 
@@ -394,13 +417,28 @@ export class Engine {
       if (!settled) {
         this.#counts.files++;
         if (this.#settings.anew) this.#carry(node, later);
-      } else if (settled.to === undefined) this.#place(node, asWork(later, settled));
-      else {
-        node.pending++;
-        this.#late.push({ node, later: { ...later, verdict: settled }, to: settled.to });
+        continue;
       }
+      const work = asWork(later, settled);
+      if (settled.to !== undefined) {
+        node.pending++;
+        this.#late.push({ node, work, to: settled.to });
+      } else if (later.target && later.target.nlink > 1 && settled.action === 'update') {
+        node.pending++;
+        this.#parting.push({ node, work });
+      } else this.#place(node, work);
     }
     this.#wake?.();
+  }
+
+  /** Replaced earlier, they would have changed how many names others have, which are looked at still. */
+  #part(): void {
+    const parting = this.#parting;
+    this.#parting = [];
+    for (const { node, work } of parting) {
+      this.#place(node, work);
+      this.#release(node);
+    }
   }
 
   /** What is the same in the old tree is in the new one by another name; a copy, where that cannot be. */
@@ -421,22 +459,23 @@ export class Engine {
     this.#late = [];
     const { target } = this.#trees;
     const copies: { node: Node; work: Work }[] = [];
-    for (const { node, later, to } of late) {
-      const path = below(node.path, later.name);
-      const { action, reason } = later.verdict!;
+    for (const { node, work, to } of late) {
+      const path = below(node.path, work.name);
+      const { action, reason, source } = work;
       try {
         if (target) {
+          this.#openUp(node);
           linkEntry(target, to, target, path);
           this.#changed.add(node.path);
           if (node.target) node.touched = true;
         }
-        const kind = later.source.kind;
-        this.#events.done({ action, path, reason, bytes: 0, kind, to }, { bytes: 0, method: 'link', skipped: false });
+        const told: Action = { action, path, reason, bytes: 0, kind: source.kind, to };
+        this.#events.done(told, { bytes: 0, method: 'link', skipped: false });
         this.#counts.files++;
       } catch (error) {
         if (refusesLinks(error)) {
           this.#events.lost('hard link');
-          copies.push({ node, work: asWork(later, { action: 'create', reason }) });
+          copies.push({ node, work: { ...work, action: 'create' } });
         } else this.#events.failed(failedAs(error), path);
       }
       const pause = this.#pace();

@@ -36,6 +36,9 @@ export function linkEntry(other: Tree, to: string, tree: Tree, path: string): Do
     const temp = tempNameOf(name);
     places().link(from, nameOf(to), tree.at(parentOf(path)), temp);
     try {
+      // An empty directory in its place: rename replaces those by directories only.
+      if (places().stat(tree.at(parentOf(path)), name)?.kind === 'directory')
+        places().removeDirectory(tree.at(parentOf(path)), name);
       places().rename(tree.at(parentOf(path)), temp, tree.at(parentOf(path)), name);
     } finally {
       // Two names of one file already: rename does nothing then.
@@ -57,6 +60,14 @@ export class LinkGroups {
   readonly #groups = new Map<string, { path: string; target: string | null }>();
   /** Which source file stands behind a file of the destination that has several names. */
   readonly #behind = new Map<string, string>();
+
+  /** Of a name that has to wait for a directory to go: the name that it becomes a link to, if there is one by now. */
+  behindOthers(path: string, source: Facts): string | undefined {
+    const own = identity(source);
+    const group = this.#groups.get(own);
+    if (!group) this.#groups.set(own, { path, target: null });
+    return group?.path;
+  }
 
   /** What is to be done with one name of a file with several, on either side; null = it is the same. */
   settle(path: string, { source, target, verdict }: Later): (Verdict & { to?: string }) | null {

@@ -84,6 +84,8 @@ export class Runner {
   readonly #scopes: Scopes;
   readonly #buffer = Buffer.allocUnsafeSlow(smallFile + 1);
   readonly #rootDevice: number;
+  /** The directory that is being surveyed. */
+  #surveyed: SurveyJob | null = null;
 
   constructor(setup: Setup, hands: Hands, trees: RunnerTrees = openTrees(setup)) {
     this.#setup = setup;
@@ -101,11 +103,13 @@ export class Runner {
     const report = emptyReport();
     try {
       if (job.do === 'survey') await this.#survey(job, report);
-      else
+      else {
+        this.#surveyed = null;
         for (const work of job.works) {
           await this.#hands.pace();
           await this.#place(job.path, work, report);
         }
+      }
       return report;
     } catch (error) {
       for (const { temp } of report.staged) this.remove(job.path, temp);
@@ -132,6 +136,7 @@ export class Runner {
     // Nothing is there, and nobody asks beforehand: what the entry is will be seen when it is open.
     const unseen = !job.target && this.#target !== null && !this.#hands.seen && !this.#hands.single;
     const kept: string[] | null = part.there ? [] : null;
+    this.#surveyed = job;
     for (const name of part.names) {
       const turn = this.#hands.pace();
       if (turn) await turn;
@@ -168,7 +173,7 @@ export class Runner {
         // Closed to others while it is to be dressed; else as it will be, but that we may write in it.
         const mode = keep.mode || keep.owner || keep.xattrs ? 0o700 : modeOf(source, null, keep) | 0o700;
         places().makeDirectory(at, name, mode);
-      } else if (target && !anew) report.opened = this.#openUp(path, target);
+      } else report.opened = this.openUp(path, target, 0o500);
       return true;
     } catch (error) {
       report.own = null;
@@ -178,13 +183,20 @@ export class Runner {
     }
   }
 
-  /** A directory of ours that keeps us out is opened for the time of the work. */
-  #openUp(path: string, { mode, uid }: Facts): boolean {
-    const { keep } = this.#setup.entry;
-    if (keep.uid === 0 || uid !== keep.uid || (mode & 0o700) === 0o700) return false;
-    if (path === '') fchmodSync(this.#target!.root.fd, mode | 0o700);
-    else places().changeMode(this.#target!.at(parentOf(path)), nameOf(path), mode | 0o700);
-    return true;
+  /** A directory of ours that keeps us out, from reading or from changing it, is opened for the time of the work. True if it was. */
+  openUp(path: string, there: Facts | null, needed: 0o500 | 0o700): boolean {
+    const { entry, anew } = this.#setup;
+    const { uid } = entry.keep;
+    if (!there || !this.#target || anew || uid === 0 || there.uid !== uid || (there.mode & needed) === needed)
+      return false;
+    const mode = there.mode | 0o700;
+    try {
+      if (path === '') fchmodSync(this.#target.root.fd, mode);
+      else places().changeMode(this.#target.at(parentOf(path)), nameOf(path), mode);
+      return true;
+    } catch {
+      return false; // Each of its entries will say so.
+    }
   }
 
   #list({ path, target }: SurveyJob, report: Report) {
@@ -299,6 +311,7 @@ export class Runner {
         state: 'it was left as it is',
       });
     const instead = there && there.kind !== 'directory' ? there : null;
+    if (!there || instead) this.#openForChange(report);
     report.directories.push({ name, source, target: instead ? null : there, instead });
   }
 
@@ -358,6 +371,12 @@ export class Runner {
     }
   }
 
+  /** The directory that is being surveyed is going to change. */
+  #openForChange(report: Report): void {
+    const job = this.#surveyed;
+    if (job?.target && !report.opened) report.opened = this.openUp(job.path, job.target, 0o700);
+  }
+
   /** It is known what is to be done: now, later, or nothing. */
   #settle(directory: string, later: Later, report: Report): Promise<void> | undefined {
     const { rules, anew } = this.#setup;
@@ -370,6 +389,7 @@ export class Runner {
       report.same++;
       return anew ? this.#carry(directory, name, source, report) : undefined;
     }
+    if (verdict.action !== 'metadata' && verdict.action !== 'skip') this.#openForChange(report);
     const moves = verdict.action === 'create' || verdict.action === 'update';
     if (this.#target && moves && source.kind === 'file' && source.size >= largeFile) {
       report.large.push(later);
