@@ -11,7 +11,7 @@ import type { EntrySettings } from '../tree/copy-entry.js';
 import { doomed, type Extra, Remover } from '../tree/delete.js';
 import { Engine, type EngineEvents, type EngineSettings } from '../tree/engine.js';
 import { sameFile } from '../tree/facts.js';
-import { Scopes } from '../tree/filter.js';
+import { everything, Scopes } from '../tree/filter.js';
 import type { Filter, Rules } from '../tree/job.js';
 import { Leftovers } from '../tree/leftovers.js';
 import type { Node } from '../tree/node.js';
@@ -255,7 +255,7 @@ class Run {
       extra: (node, name, facts, why) => {
         if (trash && sameFile(trash, facts)) return;
         const extra = { node, name, facts, scope: this.#scopes.at(node.path), reason: 'not in the source' };
-        if (why === 'temp') this.#extras.push({ ...extra, reason: leftover });
+        if (why === 'temp') this.#extras.push({ ...extra, scope: everything, reason: leftover });
         else if (why === 'excluded' && !this.#options.deleteExcluded) this.#kept.push(extra);
         else this.#extras.push(why === 'excluded' ? { ...extra, reason: 'excluded' } : extra);
       },

@@ -11,6 +11,7 @@ import { type Koffi, Libc } from './native/libc.js';
 import { type PageCache, pageCache } from './native/page-cache.js';
 import { type Pipes, pipes } from './native/pipes.js';
 import { type Polling, polling } from './native/polling.js';
+import { type SmallFiles, smallFiles } from './native/small-files.js';
 import { type Times, times } from './native/times.js';
 import { type XattrCalls, xattrCalls } from './native/xattr-calls.js';
 
@@ -29,6 +30,7 @@ export interface Native {
   readonly pageCache: PageCache;
   readonly pipes: Pipes;
   readonly polling: Polling;
+  readonly smallFiles: SmallFiles;
   readonly times: Times;
   readonly xattrs: XattrCalls;
 }
@@ -112,6 +114,9 @@ function grouped(libc: Libc): Native {
     },
     get polling() {
       return once(polling);
+    },
+    get smallFiles() {
+      return once(smallFiles);
     },
     get times() {
       return once(times);

@@ -15,7 +15,7 @@ export interface Scope {
   enter(name: string, source: Tree | undefined): Scope;
 }
 
-const everything: Scope = { excludes: () => false, enter: () => everything };
+export const everything: Scope = { excludes: () => false, enter: () => everything };
 
 /** Scopes of directories kept at a time: a walk comes back to those on its way. */
 const keptAtMost = 64;

@@ -3,7 +3,11 @@
 
 import { fchmodSync } from 'node:fs';
 import { failure, isSystemError, SluiceError } from '../io/failure.js';
+import type { SmallWish } from '../io/native/small-files.js';
+import { native } from '../io/native.js';
 import { tempBase } from '../io/temp-name.js';
+import { whileUnfinished } from '../io/unfinished.js';
+import { readExtended } from '../io/xattrs.js';
 import type { Verdict, Work } from './action.js';
 import { sameContent } from './compare.js';
 import {
@@ -20,7 +24,7 @@ import {
   smallFile,
   type Way,
 } from './copy-entry.js';
-import { modeOf } from './dress.js';
+import { type Keep, modeOf } from './dress.js';
 import { describe, type Facts, type Kind } from './facts.js';
 import { type Scope, Scopes } from './filter.js';
 import { linkEntry, refusesLinks } from './hard-links.js';
@@ -30,13 +34,15 @@ import {
   emptyReport,
   type Job,
   type Later,
+  type Part,
   type Report,
   type Setup,
   type Side,
   type SurveyJob,
 } from './job.js';
+import { NewDirectory } from './new-directory.js';
 import { openPart } from './part.js';
-import { places } from './place.js';
+import { type Place, places } from './place.js';
 import { below, nameOf, parentOf, Tree } from './tree.js';
 import { directoryVerdict, type Look, verdictOn } from './verdict.js';
 
@@ -101,6 +107,10 @@ export class Runner {
   /** Never throws but what `pace` and `onBytes` throw; then what is staged is gone again. */
   async run(job: Job): Promise<Report> {
     const report = emptyReport();
+    const unstage = () => {
+      for (const { temp } of report.staged) this.remove(job.path, temp);
+    };
+    const finished = whileUnfinished(unstage);
     try {
       if (job.do === 'survey') await this.#survey(job, report);
       else {
@@ -112,8 +122,10 @@ export class Runner {
       }
       return report;
     } catch (error) {
-      for (const { temp } of report.staged) this.remove(job.path, temp);
+      unstage();
       throw error;
+    } finally {
+      finished();
     }
   }
 
@@ -124,63 +136,107 @@ export class Runner {
 
   async #survey(job: SurveyJob, report: Report): Promise<void> {
     const { path } = job;
-    let { part } = job;
-    if (!part) {
-      if (!this.#enter(job, report)) return;
-      if (this.#setup.rules.oneFileSystem && job.source.dev !== this.#rootDevice) return;
-      const listed = this.#list(job, report);
-      if (!listed) return;
-      [part, ...report.rest] = listed;
+    if (job.part) {
+      await this.#entries(job, job.part, null, report);
+      return;
     }
+    if (!this.#judge(job, report)) return;
+    report.opened = this.openUp(path, job.target, 0o500);
+    const other = this.#setup.rules.oneFileSystem && job.source.dev !== this.#rootDevice;
+    const listed = other ? null : this.#list(job, report);
+    const made = this.#enter(job, listed?.[0], report);
+    if (made === null || !listed) return;
+    const [first, ...rest] = listed;
+    report.rest = rest;
+    if (made === 'at once') {
+      await this.#entries(job, first, null, report);
+      return;
+    }
+    try {
+      await this.#entries(job, first, newFiles(this.#setup.entry.keep, this.#target!.at(path)), report);
+      made.commit();
+    } catch (error) {
+      made.remove();
+      if (error instanceof Stopped) throw error;
+      Object.assign(report, emptyReport(), { entered: false, failed: [{ path, failed: failedAs(error) }] });
+    }
+  }
+
+  /** One after the other. `fresh`: the directory is new, and nobody knows it yet. */
+  async #entries(job: SurveyJob, part: Part, fresh: SmallWish | null, report: Report): Promise<void> {
+    const { path } = job;
+    const { rules } = this.#setup;
     const scope = this.#scopes.at(path);
     // Nothing is there, and nobody asks beforehand: what the entry is will be seen when it is open.
-    const unseen = !job.target && this.#target !== null && !this.#hands.seen && !this.#hands.single;
+    const { seen, single } = this.#hands;
+    const unseen = !job.target && this.#target !== null && !seen && !single && !this.#look.reference;
     const kept: string[] | null = part.there ? [] : null;
     this.#surveyed = job;
+    const wish = fresh && { ...fresh, links: rules.links };
+    const small = wish && native()!.smallFiles;
     for (const name of part.names) {
       const turn = this.#hands.pace();
       if (turn) await turn;
-      const kind = part.kinds.get(name) ?? 'file';
-      const slow =
-        unseen && kind === 'file' && !this.#look.reference
-          ? this.#unseen(path, name, scope, report)
-          : this.#entry(job, name, kind, scope, kept, report);
+      const kind = part.kinds.size === 0 ? 'file' : (part.kinds.get(name) ?? 'file');
+      let slow: Promise<void> | undefined;
+      if (!unseen || kind !== 'file') slow = this.#entry(job, name, kind, scope, kept, report);
+      else if (!scope.excludes(name, false)) {
+        const size = small
+          ? small.copy(this.#source.at(path).fd, this.#target!.at(path).fd, name, this.#buffer, wish)
+          : -1;
+        if (size >= 0) report.told.push(name, 'create', 'new', 'file', size, 'readinto', false);
+        else slow = this.#unseen(path, name, report);
+      }
       if (slow) await slow;
     }
     if (part.there) this.#findExtras(path, part.there, kept!, scope, report);
   }
 
-  /** Make a directory, or see that we can work in it. */
-  #enter(job: SurveyJob, report: Report): boolean {
-    const { path, source, target, instead } = job;
-    const { entry, anew } = this.#setup;
-    const { keep } = entry;
+  /** What is to be done with the directory itself. */
+  #judge({ path, source, target, instead }: SurveyJob, report: Report): boolean {
     try {
       if (instead) report.own = { action: 'update', reason: 'kind' };
       else if (!target) report.own = { action: 'create', reason: 'new' };
       else report.own = directoryVerdict(this.#look, path, source, target);
+      return true;
     } catch (error) {
       this.#fail(error, path, 'source', report);
       report.entered = false;
       return false;
     }
-    if (!this.#target) return true;
+  }
+
+  /** Make the directory, or see that we can work in it; null if neither. One that is not to be had at once has its name later. */
+  #enter(job: SurveyJob, first: Part | undefined, report: Report): NewDirectory | 'at once' | null {
+    const { path, source, target, instead } = job;
+    const { entry, anew } = this.#setup;
+    const { keep } = entry;
+    if (!this.#target) return 'at once';
     try {
-      const at = path === '' ? null : this.#target.at(parentOf(path));
-      const name = nameOf(path);
-      if (at && (anew || !target)) {
-        if (instead && !anew) places().unlink(at, name);
-        // Closed to others while it is to be dressed; else as it will be, but that we may write in it.
-        const mode = keep.mode || keep.owner || keep.xattrs ? 0o700 : modeOf(source, null, keep) | 0o700;
-        places().makeDirectory(at, name, mode);
-      } else report.opened = this.openUp(path, target, 0o500);
-      return true;
+      if (path === '' || (target && !anew)) return 'at once';
+      const at = this.#target.at(parentOf(path));
+      if (instead && !anew) places().unlink(at, nameOf(path));
+      // Closed to others while it is to be dressed; else as it will be, but that we may write in it.
+      const mode = keep.mode || keep.owner || keep.xattrs ? 0o700 : modeOf(source, null, keep) | 0o700;
+      if (!target && first && this.#isWorthIt(first)) return new NewDirectory(this.#target, path, mode);
+      places().makeDirectory(at, nameOf(path), mode);
+      return 'at once';
     } catch (error) {
       report.own = null;
       report.failed.push({ path, failed: failedAs(error) });
       report.entered = false;
-      return false;
+      return null;
     }
+  }
+
+  /** Are there files enough that are made in fewer calls in a directory of nobody's? */
+  #isWorthIt({ names, kinds }: Part): boolean {
+    const { entry, rules } = this.#setup;
+    const { keep, stage, sparse, reflink } = entry;
+    const { seen, single } = this.#hands;
+    const byItself = stage || seen || single || rules.follow || this.#look.reference !== null;
+    const plain = sparse !== 'always' && reflink !== 'always' && keep.mode === keep.times;
+    return !byItself && plain && names.length - kinds.size >= 4 && native() !== null;
   }
 
   /** A directory of ours that keeps us out, from reading or from changing it, is opened for the time of the work. True if it was. */
@@ -217,8 +273,7 @@ export class Runner {
   }
 
   /** A file that nothing is known of but that it is to be new. */
-  #unseen(directory: string, name: string, scope: Scope, report: Report): Promise<void> | undefined {
-    if (scope.excludes(name, false)) return undefined;
+  #unseen(directory: string, name: string, report: Report): Promise<void> | undefined {
     const { entry, rules } = this.#setup;
     try {
       const way = this.#way(directory);
@@ -511,7 +566,7 @@ export class Runner {
         const facts = places().stat(this.#look.there!.at(path), name);
         if (!facts) continue;
         this.#hands.seen?.('destination', below(path, name), facts);
-        const temp = facts.kind !== 'directory' && tempBase(name) !== undefined;
+        const temp = tempBase(name) !== undefined;
         const excluded = scope.excludes(name, facts.kind === 'directory');
         report.extras.push({ name, facts, why: temp ? 'temp' : excluded ? 'excluded' : 'plain' });
       } catch (error) {
@@ -527,6 +582,15 @@ export class Runner {
     const left = side === 'source' ? 'nothing was copied from it' : 'it was left as it is';
     report.failed.push({ path, failed: { message, code, syscall, side, state: state ?? left } });
   }
+}
+
+/** How files are made in this new directory without being asked one by one; null: as elsewhere. */
+function newFiles(keep: Keep, { fd }: Place): SmallWish | null {
+  const { uid, gid } = places().statOpen(fd);
+  const asks = keep.acl || keep.xattrs;
+  // A default ACL is in every file that is made here, and would have to be taken off.
+  if (asks && readExtended(fd)?.xattrs.size !== 0) return null;
+  return { keep: keep.mode, owner: keep.owner ? { uid, gid } : null, xattrs: asks, links: false };
 }
 
 /** Thrown by hands that are told to stop. */

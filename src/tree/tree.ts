@@ -34,6 +34,11 @@ export class Tree {
   /** By relative path, least recently used first. */
   readonly #open = new Map<string, Place>();
 
+  #held: Place | null = null;
+  /** What was asked for last, which is what will be asked for next. */
+  #lastPath: string | undefined;
+  #last: Place | null = null;
+
   /** Opens `path`, following symlinks to it; below it they are followed only with `follow`. */
   constructor(path: string, follow = false, root?: Place) {
     this.path = path;
@@ -45,13 +50,15 @@ export class Tree {
   /** The open directory at this relative path ('' is the root). Good until the next call: nothing else may be kept of it. */
   at(relative: string): Place {
     if (relative === '') return this.root;
-    const known = this.#open.get(relative);
-    if (known) {
+    if (relative === this.#lastPath) return this.#last!;
+    let place = this.#open.get(relative);
+    if (place) {
       this.#open.delete(relative);
-      this.#open.set(relative, known);
-      return known;
-    }
-    return this.#reach(relative);
+      this.#open.set(relative, place);
+    } else place = this.#reach(relative);
+    this.#lastPath = relative;
+    this.#last = place;
+    return place;
   }
 
   /** The name for people: below the root as the user named it. */
@@ -60,8 +67,22 @@ export class Tree {
     return this.path.endsWith('/') ? this.path + relative : `${this.path}/${relative}`;
   }
 
+  /** `place` is the directory at this path, whatever name it has, until it is released. */
+  hold(relative: string, place: Place): void {
+    this.#lastPath = undefined;
+    this.#open.set(relative, place);
+    this.#held = place;
+    this.#trim(keptOpen(), place);
+  }
+
+  /** From here on it is kept open like any other. */
+  release(): void {
+    this.#held = null;
+  }
+
   /** Forget what is open at and below `relative`: it is about to be renamed or removed. */
   forget(relative: string): void {
+    this.#lastPath = undefined;
     for (const [path, place] of this.#open) {
       if (path !== relative && !path.startsWith(`${relative}/`)) continue;
       this.#open.delete(path);
@@ -104,9 +125,10 @@ export class Tree {
   }
 
   #trim(most: number, needed: Place): void {
+    this.#lastPath = undefined;
     for (const [path, place] of this.#open) {
       if (this.#open.size <= most) return;
-      if (place === needed) continue;
+      if (place === needed || place === this.#held) continue;
       this.#open.delete(path);
       places().close(place);
     }
