@@ -10,8 +10,8 @@ import { type Files, files } from './native/files.js';
 import { type Koffi, Libc } from './native/libc.js';
 import { type PageCache, pageCache } from './native/page-cache.js';
 import { type Pipes, pipes } from './native/pipes.js';
+import { type PlainFiles, plainFiles } from './native/plain-files.js';
 import { type Polling, polling } from './native/polling.js';
-import { type SmallFiles, smallFiles } from './native/small-files.js';
 import { type Times, times } from './native/times.js';
 import { type XattrCalls, xattrCalls } from './native/xattr-calls.js';
 
@@ -29,8 +29,8 @@ export interface Native {
   readonly files: Files;
   readonly pageCache: PageCache;
   readonly pipes: Pipes;
+  readonly plainFiles: PlainFiles;
   readonly polling: Polling;
-  readonly smallFiles: SmallFiles;
   readonly times: Times;
   readonly xattrs: XattrCalls;
 }
@@ -115,8 +115,8 @@ function grouped(libc: Libc): Native {
     get polling() {
       return once(polling);
     },
-    get smallFiles() {
-      return once(smallFiles);
+    get plainFiles() {
+      return once(plainFiles);
     },
     get times() {
       return once(times);

@@ -147,6 +147,7 @@ export function copyOpen(
     if (size > 0) places().write(to, buffer, size);
     if (!sameVersion(facts, places().statOpen(from))) return null;
     const lost = dress(to, from, facts, way, work, settings);
+    if (settings.stage) places().startWriting(to);
     const fd = to;
     to = -1;
     places().closeFile(fd);
@@ -283,6 +284,7 @@ async function copyOnce(
     else if (change && (again || !allowChanged)) throw new SourceChanged(`${change} while it was copied`);
     else if (change) warning = `${change} while it was copied`;
     const lost = dress(sink.fileno(), source.fileno(), before, way, work, settings);
+    if (settings.stage) places().startWriting(sink.fileno());
     sink.close();
     const done = { bytes, method, lost, ...(warning !== undefined && { warning }) };
     return place(way, temp, work, done, settings);

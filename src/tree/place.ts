@@ -53,6 +53,8 @@ export interface Places {
   /** All of the buffer's first `length` bytes are written. */
   write(fd: number, buffer: Buffer, length: number): void;
   closeFile(fd: number): void;
+  /** Storage may begin to work on what was written: an fsync later waits less. */
+  startWriting(fd: number): void;
   /** Permission bits of an open file. */
   changeOpenMode(fd: number, mode: number): void;
   /** By name, of a link its own; by descriptor with a number. */
@@ -143,6 +145,7 @@ function nativePlaces(): Places | null {
       while (at < length) at += files.write(fd, buffer.subarray(at), length - at) ?? 0;
     },
     closeFile: (fd) => files.close(fd),
+    startWriting: (fd) => files.startWriting(fd),
     changeOwner: (at, name, uid, gid) => dirs.changeOwner(at.fd, name, uid, gid),
     setTimes: (at, name, accessed, modified) => times.set(name, accessed, modified, at.fd),
     setOpenTimes: (fd, accessed, modified) => times.set(fd, accessed, modified),
@@ -259,6 +262,7 @@ function portablePlaces(): Places {
       for (let at = 0; at < length; ) at += fs.writeSync(fd, buffer, at, length - at, null);
     },
     closeFile: (fd) => fs.closeSync(fd),
+    startWriting() {},
     changeOwner: (at, name, uid, gid) => fs.lchownSync(path(at, name), uid, gid),
     setTimes(at, name, accessed, modified) {
       const now = accessed === undefined || modified === undefined ? known(at, name) : undefined;

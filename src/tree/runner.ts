@@ -3,7 +3,7 @@
 
 import { fchmodSync } from 'node:fs';
 import { failure, isSystemError, SluiceError } from '../io/failure.js';
-import type { SmallWish } from '../io/native/small-files.js';
+import type { PlainFiles, SmallWish } from '../io/native/plain-files.js';
 import { native } from '../io/native.js';
 import { tempBase } from '../io/temp-name.js';
 import { whileUnfinished } from '../io/unfinished.js';
@@ -173,23 +173,40 @@ export class Runner {
     const kept: string[] | null = part.there ? [] : null;
     this.#surveyed = job;
     const wish = fresh && { ...fresh, links: rules.links };
-    const small = wish && native()!.smallFiles;
+    const plain = native()?.plainFiles;
+    const alike = plain && this.#mayBeAlike(job);
     for (const name of part.names) {
       const turn = this.#hands.pace();
       if (turn) await turn;
       const kind = part.kinds.size === 0 ? 'file' : (part.kinds.get(name) ?? 'file');
       let slow: Promise<void> | undefined;
-      if (!unseen || kind !== 'file') slow = this.#entry(job, name, kind, scope, kept, report);
-      else if (!scope.excludes(name, false)) {
-        const size = small
-          ? small.copy(this.#source.at(path).fd, this.#target!.at(path).fd, name, this.#buffer, wish)
-          : -1;
+      if (kind === 'file' && scope.excludes(name, false)) continue;
+      if (alike && kind === 'file' && alike(plain, name)) {
+        kept?.push(name);
+        report.same++;
+      } else if (!unseen || kind !== 'file') slow = this.#entry(job, name, kind, scope, kept, report);
+      else {
+        const size =
+          plain && wish
+            ? plain.copy(this.#source.at(path).fd, this.#target!.at(path).fd, name, this.#buffer, wish)
+            : -1;
         if (size >= 0) report.told.push(name, 'create', 'new', 'file', size, 'readinto', false);
         else slow = this.#unseen(path, name, report);
       }
       if (slow) await slow;
     }
     if (part.there) this.#findExtras(path, part.there, kept!, scope, report);
+  }
+
+  /** A look that finds most files to be the same; undefined where there is more to it than what it looks at. */
+  #mayBeAlike({ path, target }: SurveyJob): ((plain: PlainFiles, name: string) => boolean) | undefined {
+    const { rules, anew } = this.#setup;
+    const { style, follow, links } = rules;
+    const there = this.#look.there;
+    if (!target || !there || anew || follow || this.#hands.seen || style.name !== 'sync') return undefined;
+    const { checksum, xattrs, owners } = style.compare;
+    if (checksum || xattrs) return undefined;
+    return (plain, name) => plain.areAlike(this.#source.at(path).fd, there.at(path).fd, name, owners, links);
   }
 
   /** What is to be done with the directory itself. */

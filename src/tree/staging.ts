@@ -7,8 +7,8 @@ import { type Report, type Staged, toldWidth } from './job.js';
 import { places } from './place.js';
 import type { Tree } from './tree.js';
 
-/** Calls to fsync at a time: libuv has four threads. */
-const atOnce = 4;
+/** Calls to fsync at a time: a journal's commit, or a disk's flush, does for all that wait for it. */
+const atOnce = 16;
 
 interface Waiting {
   directory: string;
@@ -23,6 +23,8 @@ export class Staging {
   #entries = 0;
 
   constructor(target: Tree, noClobber: boolean) {
+    // libuv's pool has four threads, unless somebody wants more before it is used for the first time.
+    process.env['UV_THREADPOOL_SIZE'] ??= String(atOnce);
     this.#target = target;
     this.#noClobber = noClobber;
   }

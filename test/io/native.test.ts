@@ -240,8 +240,7 @@ describe.skipIf(found === null)('native calls', () => {
       d.changeMode(at, 'hard', 0o640);
       expect(d.readLink(at, 'link')).toBe('no where');
       const entries: Record<string, string> = {};
-      d.entries(at, Buffer.alloc(65536), (name, type, ino) => {
-        expect(ino).toBe(lstatSync(Buffer.concat([Buffer.from(`${tree}/`), encodePath(name)])).ino);
+      d.entries(at, Buffer.alloc(65536), (name, type) => {
         entries[name] = type;
       });
       expect(entries).toEqual({ [strange]: 'file', sub: 'directory', link: 'symlink', hard: 'file', fifo: 'fifo' });

@@ -35,7 +35,7 @@ export interface Directories {
    * getdents64(2) in batches as large as `buffer` (64 KiB is good): `each` is called for every entry but . and .., in the directory's own
    * order. It reads from the descriptor's offset on, so that a descriptor can be read once.
    */
-  entries(directory: number, buffer: Buffer, each: (name: string, type: EntryType, ino: number) => void): void;
+  entries(directory: number, buffer: Buffer, each: (name: string, type: EntryType) => void): void;
   makeDirectory(directory: number, name: Name, mode: number): void;
   /** unlinkat(2); with `isDirectory` rmdir. */
   remove(directory: number, name: Name, isDirectory?: boolean): void;
@@ -147,15 +147,12 @@ export function directories(libc: Libc): Directories {
         // One string for the batch, of which names are slices: several times cheaper than to decode each for itself.
         const batch = buffer.toString('latin1', 0, length);
         for (let at = 0; at < length; ) {
-          const next = at + buffer.readUInt16LE(at + 16);
+          const next = at + (buffer[at + 16]! | (buffer[at + 17]! << 8));
           const start = at + 19;
           const end = batch.indexOf('\0', start);
           let name = batch.slice(start, end);
           if (!/^[\x01-\x7f]*$/.test(name)) name = decodePath(buffer.subarray(start, end));
-          if (name !== '.' && name !== '..') {
-            const ino = buffer.readUInt32LE(at) + buffer.readUInt32LE(at + 4) * 0x1_0000_0000;
-            each(name, types[buffer[at + 18]! & 15]!, ino);
-          }
+          if (name !== '.' && name !== '..') each(name, types[buffer[at + 18]! & 15]!);
           at = next;
         }
       }

@@ -15,6 +15,8 @@ export interface Files {
   /** syncfs(2): writes out the filesystem that `fd` is on; errors since the descriptor was opened are told (Linux 5.8). May take long. */
   syncFilesystem(fd: number): void;
   syncFilesystemAsync(fd: number): Promise<void>;
+  /** sync_file_range(2): what was written to the file is on its way to storage from here on, without waiting. No promise: fsync gives that. */
+  startWriting(fd: number): void;
   /** flock(2) without waiting: false where another open file holds it. The lock ends with the open file. */
   tryLock(fd: number, kind: 'shared' | 'exclusive'): boolean;
   /** The same, waiting on a pool thread; cannot be called off. */
@@ -43,6 +45,7 @@ export function files(libc: Libc): Files {
   const c = libc.functions({
     renameat2: { args: ['int', 'void *', 'int', 'void *', 'uint'], syscall: { x64: 316, arm64: 276 } },
     syncfs: { args: ['int'] },
+    sync_file_range: { args: ['int', 'int64', 'int64', 'uint'], syscall: { x64: 277, arm64: 84 } },
     flock: { args: ['int', 'int'] },
     fcntl: { args: ['int', 'int', 'int64'] },
     read: { result: 'int64', args: ['int', 'void *', 'uint64'] },
@@ -68,6 +71,10 @@ export function files(libc: Libc): Files {
     async syncFilesystemAsync(fd) {
       const { result, errno } = await libc.onThread(c.syncfs, fd);
       if (result < 0) throw systemError(errno, 'syncfs');
+    },
+    startWriting(fd) {
+      // SYNC_FILE_RANGE_WRITE, to the file's end. Where it is refused nothing is lost.
+      c.sync_file_range(fd, 0, 0, 2);
     },
     tryLock(fd, kind) {
       if (c.flock(fd, operation[kind] | 4) >= 0) return true;

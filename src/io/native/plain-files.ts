@@ -1,5 +1,5 @@
-// Small files copied from one open directory into another that nobody else knows yet: in as few calls as that takes, and
-// without an object for any of them. Whatever is unusual is left to others, with nothing made.
+// Plain files in two open directories, small ones copied from one into the other, or compared: in as few calls as that takes,
+// and without an object for any of them. Whatever is unusual is left to others, with nothing made.
 
 import { constants } from 'node:fs';
 import { cString } from './c-string.js';
@@ -16,18 +16,23 @@ export interface SmallWish {
   links: boolean;
 }
 
-export interface SmallFiles {
+export interface PlainFiles {
   /**
    * Copies the regular file `name`, with O_EXCL. Its size in bytes; -1 if it was left alone: it is too large for the buffer, has holes,
    * is no regular file, changed meanwhile, or something failed. The caller then has its own way, and its own error.
    */
   copy(from: number, to: number, name: string, room: Buffer, wish: SmallWish): number;
+  /**
+   * Are there two regular files of this name with the same size, permission bits, time of modification and, with `owners`, owner? False also
+   * where that is not all there is to it: several names with `links`, set-id bits, an error.
+   */
+  areAlike(one: number, other: number, name: string, owners: boolean, links: boolean): boolean;
 }
 
 const emptyName = new Uint8Array(1);
-const [EMPTY_PATH, SIZE_TO_BTIME] = [0x1000, 0x7ff];
+const [NO_FOLLOW, EMPTY_PATH, BASIC] = [0x100, 0x1000, 0x7ff];
 
-export function smallFiles(libc: Libc): SmallFiles {
+export function plainFiles(libc: Libc): PlainFiles {
   const c = libc.functions({
     statx: { args: ['int', 'void *', 'int', 'uint', 'void *'], syscall: { x64: 332, arm64: 291 } },
     openat: { args: ['int', 'void *', 'int', 'uint'] },
@@ -78,7 +83,7 @@ export function smallFiles(libc: Libc): SmallFiles {
   function fill(source: number, target: number, room: Buffer, { keep }: SmallWish): boolean {
     const size = before[10]!;
     if (size > 0 && c.write(target, room, size) !== size) return false;
-    if (c.statx(source, emptyName, EMPTY_PATH, SIZE_TO_BTIME, afterBytes) < 0 || !isSame()) return false;
+    if (c.statx(source, emptyName, EMPTY_PATH, BASIC, afterBytes) < 0 || !isSame()) return false;
     return !keep || dress(target);
   }
 
@@ -89,7 +94,7 @@ export function smallFiles(libc: Libc): SmallFiles {
       if (source < 0) return -1;
       let done = false;
       if (
-        c.statx(source, emptyName, EMPTY_PATH, SIZE_TO_BTIME, beforeBytes) >= 0 &&
+        c.statx(source, emptyName, EMPTY_PATH, BASIC, beforeBytes) >= 0 &&
         isPlain(room.length, wish) &&
         !(wish.xattrs && c.flistxattr(source, null, 0) !== 0) &&
         // One byte more than it should have: the answer shows the end of the file too.
@@ -104,6 +109,19 @@ export function smallFiles(libc: Libc): SmallFiles {
       }
       c.close(source);
       return done ? before[10]! : -1;
+    },
+    areAlike(one, other, name, owners, links) {
+      const named = cString(name);
+      return (
+        c.statx(one, named, NO_FOLLOW, BASIC, beforeBytes) >= 0 &&
+        c.statx(other, named, NO_FOLLOW, BASIC, afterBytes) >= 0 &&
+        isSame() &&
+        before[11] === after[11] &&
+        (before[7]! & 0xffff) === (after[7]! & 0xffff) &&
+        (before[7]! & 0o176000) === 0o100000 &&
+        (!owners || (before[5] === after[5] && before[6] === after[6])) &&
+        (!links || (before[4] === 1 && after[4] === 1))
+      );
     },
   };
 }
