@@ -78,10 +78,11 @@ export class Reporter implements Context {
     else this.#say(this.#paint('2', 'debug: '), undefined, text());
   }
 
-  progress(state: Progress): void {
+  progress(state: Progress): boolean {
     this.#progress = state;
     if (this.#display === undefined) this.#prepareDisplay();
     this.#display?.update(state);
+    return this.#display !== null;
   }
 
   /** Its code is loaded only where something will be shown. */

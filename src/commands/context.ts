@@ -30,7 +30,8 @@ export interface Context {
   fail(error: unknown): void;
   /** A decision taken, for `--debug`. Costs nothing when nobody listens. */
   debug(text: () => string): void;
-  progress(state: Progress): void;
+  /** True if somebody watches. */
+  progress(state: Progress): boolean;
   /** What was recorded and printed so far is with the kernel on return. */
   flush(): void;
 }

@@ -33,7 +33,7 @@ export async function copyFile(job: Job, run: Run): Promise<void> {
       ...run,
       onBytes: (count) => {
         moved += count;
-        run.onBytes(count);
+        return run.onBytes(count);
       },
     };
     const inPlace = run.options.inPlace && lstatSync(fsPath(path), { throwIfNoEntry: false }) !== undefined;

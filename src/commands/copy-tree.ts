@@ -71,10 +71,10 @@ function eventsOf(job: Job, run: Run, source: Tree, target: Tree, located: Engin
       if (code === 'ERR_DEVICE') totals.lost.set('device', (totals.lost.get('device') ?? 0) + 1);
     },
     lost: (what) => void totals.lost.set(what, (totals.lost.get(what) ?? 0) + 1),
-    progress({ bytes, files, totalBytes, totalFiles }) {
-      onBytes(bytes - moved);
+    progress({ bytes, ...others }) {
+      const count = bytes - moved;
       moved = bytes;
-      context.progress({ bytes, files, totalBytes, totalFiles });
+      return onBytes(count, others);
     },
     extra() {},
     occupied() {},

@@ -10,7 +10,7 @@ import type { Conversion } from '../io/conversion.js';
 import { failure, isSystemError, SluiceError } from '../io/failure.js';
 import { fsPath } from '../io/path.js';
 import type { GlobRule } from '../tree/rules.js';
-import type { Context, Outcome } from './context.js';
+import type { Context, Outcome, Progress } from './context.js';
 import { copyFile, copyStream } from './copy-file.js';
 
 export interface CopyOptions {
@@ -77,8 +77,8 @@ export interface Run {
   options: CopyOptions;
   context: Context;
   totals: Totals;
-  /** Bytes that went their way since the last call; negative where they have to go again. */
-  onBytes(count: number): void;
+  /** Bytes that went their way since the last call; negative where they have to go again. True if somebody watches. */
+  onBytes(count: number, tree?: Omit<Progress, 'bytes' | 'name'>): boolean;
 }
 
 export async function copy(options: CopyOptions, context: Context): Promise<Outcome> {
@@ -99,9 +99,13 @@ export async function copy(options: CopyOptions, context: Context): Promise<Outc
     : undefined;
   let moved = 0;
   for (const job of jobs) {
-    const onBytes = (count: number) => {
+    const before = moved;
+    let known: Parameters<Run['onBytes']>[1];
+    const onBytes: Run['onBytes'] = (count, tree = known) => {
       moved += count;
-      context.progress({ bytes: moved, totalBytes, name: job.source });
+      known = tree;
+      const total = tree?.totalBytes === undefined ? totalBytes : Math.max(moved, before + tree.totalBytes);
+      return context.progress({ name: job.source, ...tree, bytes: moved, totalBytes: total });
     };
     try {
       await one(job, { options, context, totals, onBytes });

@@ -104,7 +104,7 @@ const silent: Context = {
   warn() {},
   fail() {},
   debug() {},
-  progress() {},
+  progress: () => false,
   flush() {},
 };
 

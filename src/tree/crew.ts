@@ -35,9 +35,7 @@ export class Crew {
     const shared = new SharedArrayBuffer(4 * (firstBusyWord + size));
     this.#shared = new Int32Array(shared);
     for (let index = 0; index < size; index++) {
-      // Beside the bundle that this is part of, or one level up from its shared chunks.
-      const here = new URL(import.meta.url);
-      const file = new URL(here.pathname.includes('/chunks/') ? '../tree-worker.js' : './tree-worker.js', here);
+      const file = new URL('./tree-worker.js', import.meta.url);
       const { port1: port, port2 } = new MessageChannel();
       const workerData: CrewSettings = { setup, shared, moved: this.#moved, index, port: port2 };
       const worker = new Worker(file, { workerData, transferList: [port2], trackUnmanagedFds: false });

@@ -6,6 +6,7 @@ import { fsyncFile } from '../io/durability.js';
 import { SluiceError } from '../io/failure.js';
 import { whileUnfinished } from '../io/unfinished.js';
 import type { Action, Work } from './action.js';
+import { type Count, census } from './census.js';
 import { type Done, type EntrySettings, type Failed, failedAs, type Way } from './copy-entry.js';
 import { Crew } from './crew.js';
 import { dressDirectory } from './dress.js';
@@ -33,8 +34,8 @@ export interface EngineEvents {
   occupied(node: Node, work: Work): void;
   /** Entries seen. */
   count(side: 'source' | 'destination', entries: number): void;
-  /** Bytes and files, with totals once the walk has ended. */
-  progress(state: { bytes: number; files: number; totalBytes?: number; totalFiles?: number }): void;
+  /** Bytes moved, and files seen to, of so many. True if somebody watches: then they are counted ahead of the work. */
+  progress(state: { bytes: number; files: number; totalBytes?: number; totalFiles?: number }): boolean;
 }
 
 export interface EngineSettings {
@@ -103,6 +104,8 @@ export class Engine {
   readonly #rootThere: Facts | null;
   #counts = { bytes: 0, files: 0, large: 0, entries: 0, directories: 0 };
   #sliceEnd = 0;
+  #census: { end(): void } | undefined;
+  #total: Count | undefined;
 
   constructor(trees: RunnerTrees, settings: EngineSettings, events: EngineEvents) {
     this.#trees = trees;
@@ -198,7 +201,7 @@ export class Engine {
       this.#crew?.stopNow();
       this.#staging?.undo();
     });
-    const ticking = setInterval(() => this.#progress(false), 200);
+    const ticking = setInterval(() => this.#progress(), 200);
     ticking.unref();
     try {
       for (;;) {
@@ -220,9 +223,11 @@ export class Engine {
         else if (this.#late.length > 0) await this.#linkLate();
         else break;
       }
-      this.#progress(true);
+      this.#total = { files: this.#counts.files, bytes: 0 };
+      this.#progress();
     } finally {
       clearInterval(ticking);
+      this.#census?.end();
       this.#counts.large += this.#crew?.moved ?? 0;
       await this.#crew?.end();
       this.#crew = null;
@@ -534,11 +539,22 @@ export class Engine {
     this.#counts.large += count;
   }
 
-  #progress(ended: boolean): void {
+  #progress(): void {
     const { bytes, files, large } = this.#counts;
     // Large files count while they are on their way; reported, they are in `bytes`.
     const moved = bytes + large + (this.#crew?.moved ?? 0);
-    this.#events.progress({ bytes: moved, files, ...(ended && { totalBytes: moved, totalFiles: files }) });
+    const total = this.#total;
+    const watched = this.#events.progress({
+      bytes: moved,
+      files,
+      ...(total && { totalFiles: Math.max(total.files, files) }),
+      // What is the same is not moved: then nobody knows how much will be.
+      ...(total && this.#settings.rules.style.name === 'copy' && { totalBytes: Math.max(total.bytes, moved) }),
+    });
+    if (!watched || this.#census) return;
+    this.#census = census(this.#setup.source, this.#settings.rules, (count) => {
+      this.#total = count;
+    });
   }
 }
 

@@ -1,6 +1,6 @@
 // The bar on a real terminal, plain lines elsewhere, and nothing of either on stdout.
 
-import { readFileSync, writeFileSync } from 'node:fs';
+import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { beforeEach, describe, expect, it } from 'vitest';
 import { shell, sluice, temporary } from '../helpers/sluice.js';
@@ -88,11 +88,26 @@ describe('progress', () => {
       { shell: 'head -c 2000000 /dev/zero | sluice copy --limit-rate 1MB - b' },
       { cwd },
     );
-    expect(raw).toMatch(/[\d.]+ [kM]iB {2}[\d.]+ [kM]iB\/s/);
+    expect(raw).toMatch(/[\d.]+ [KM]iB {2}[\d.]+ [KM]iB\/s/);
   });
 
   it('names are escaped on a terminal', async () => {
     const { raw } = await onTerminal(['copy', 'no\x1b[2Jname', 'b'], { cwd });
     expect(raw).toContain('no\\x1b[2Jname');
+  });
+});
+
+describe('progress of trees', () => {
+  it('knows how much there is before it is done, and how far it is', async () => {
+    for (let d = 0; d < 4; d++) {
+      mkdirSync(join(cwd, `tree/d${d}`), { recursive: true });
+      for (let i = 0; i < 5; i++) writeFileSync(join(cwd, `tree/d${d}/f${i}`), Buffer.alloc(200_000, 'x'));
+    }
+    const { raw, screen, status } = await onTerminal(['copy', '-r', '--limit-rate', '1MB', 'tree', 'b'], { cwd });
+    expect(status).toBe(0);
+    const seen = [...raw.matchAll(/(\d+)\/20 files/g)].map(([, files]) => Number(files));
+    expect(new Set(seen).size).toBeGreaterThan(3);
+    expect(raw).toMatch(/\/3\.8 MiB {2}\d+\/20 files {2}.*left/);
+    expect(screen).toEqual([expect.stringMatching(/^3\.8 MiB of 3\.8 MiB, 20 of 20 files, /)]);
   });
 });
