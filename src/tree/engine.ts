@@ -11,11 +11,12 @@ import { type Done, type EntrySettings, type Failed, failedAs, type Way } from '
 import { Crew } from './crew.js';
 import { dressDirectory } from './dress.js';
 import { type Facts, sameFile } from './facts.js';
+import type { Trees } from './hands.js';
 import { LinkGroups, linkEntry, refusesLinks } from './hard-links.js';
 import { eachTold, emptyReport, type Job, type Later, type Report, type Rules, type Setup } from './job.js';
 import { Node, type Slot } from './node.js';
 import { places } from './place.js';
-import { Runner, type RunnerTrees } from './runner.js';
+import { Runner } from './runner.js';
 import { Staging } from './staging.js';
 import { Telling } from './telling.js';
 import { below, fewDescriptors, type Tree } from './tree.js';
@@ -76,7 +77,7 @@ const crewFrom = { entries: 256, orders: 4, bytes: 64 << 20 };
 const slice = 10;
 
 export class Engine {
-  readonly #trees: RunnerTrees;
+  readonly #trees: Trees;
   readonly #settings: EngineSettings;
   readonly #events: EngineEvents;
   readonly #setup: Setup;
@@ -107,7 +108,7 @@ export class Engine {
   #census: { end(): void } | undefined;
   #total: Count | undefined;
 
-  constructor(trees: RunnerTrees, settings: EngineSettings, events: EngineEvents) {
+  constructor(trees: Trees, settings: EngineSettings, events: EngineEvents) {
     this.#trees = trees;
     this.#settings = settings;
     this.#events = events;

@@ -1,85 +1,26 @@
 // A job done, in whichever thread: the entries of a directory looked at and, where that is a matter of a moment, put in place at
 // once. What takes longer, and what only the whole walk can decide, is reported back.
 
-import { fchmodSync } from 'node:fs';
 import { failure, isSystemError, SluiceError } from '../io/failure.js';
 import type { PlainFiles, SmallWish } from '../io/native/plain-files.js';
 import { native } from '../io/native.js';
 import { tempBase } from '../io/temp-name.js';
 import { whileUnfinished } from '../io/unfinished.js';
-import { readExtended } from '../io/xattrs.js';
-import type { Verdict, Work } from './action.js';
+import type { Verdict } from './action.js';
 import { sameContent } from './compare.js';
-import {
-  copyEntry,
-  copyLarge,
-  copyOpen,
-  type Done,
-  type Failed,
-  failedAs,
-  isSmall,
-  openFacts,
-  openSource,
-  remove,
-  smallFile,
-  type Way,
-} from './copy-entry.js';
-import { type Keep, modeOf } from './dress.js';
+import { type Failed, failedAs, remove } from './copy-entry.js';
+import { Entrance, newFiles } from './entrance.js';
 import { describe, type Facts, type Kind } from './facts.js';
 import { type Scope, Scopes } from './filter.js';
-import { linkEntry, refusesLinks } from './hard-links.js';
+import { type Hands, openTrees, Stopped, type Trees } from './hands.js';
 import { holding } from './holding.js';
-import {
-  addTold,
-  emptyReport,
-  type Job,
-  type Later,
-  type Part,
-  type Report,
-  type Setup,
-  type Side,
-  type SurveyJob,
-} from './job.js';
-import { NewDirectory } from './new-directory.js';
+import { emptyReport, type Job, type Later, type Part, type Report, type Setup, type SurveyJob } from './job.js';
+import type { NewDirectory } from './new-directory.js';
 import { openPart } from './part.js';
-import { type Place, places } from './place.js';
-import { below, nameOf, parentOf, Tree } from './tree.js';
-import { directoryVerdict, type Look, verdictOn } from './verdict.js';
-
-/** What the surroundings of a runner give it. */
-export interface Hands {
-  /** Asked before each entry. A promise to wait for gives others a turn; it throws where the work is to stop. */
-  pace(): Promise<unknown> | undefined;
-  /** Bytes of a large file that went their way; may throw to stop. */
-  onBytes(count: number): void;
-  /** Takes the place of the engine's own way of copying a file: for what is asked of it besides. */
-  single?: ((way: Way, path: string) => Promise<Done>) | undefined;
-  /** Every entry that was looked at: for digests of a state. */
-  seen?: ((side: 'source' | 'destination', path: string, facts: Facts) => void) | undefined;
-}
-
-export interface RunnerTrees {
-  source: Tree;
-  target: Tree | null;
-  there: Tree | null;
-  reference?: Tree | undefined;
-}
-
-/** A thread's own, by descriptors that are not its own. */
-function openTrees({ source, target, there, reference, rules }: Setup): RunnerTrees {
-  const open = (side: Side, follow = false) => new Tree(side.path, follow, side);
-  const own = target && open(target);
-  return {
-    source: open(source, rules.follow),
-    target: own,
-    // The same place has the same directories open.
-    there: there && (there.fd === target?.fd ? own : open(there)),
-    reference: reference ? open(reference) : undefined,
-  };
-}
-
-/** From this size on a file is a job of its own (bytes). */
-const largeFile = 4 << 20;
+import { places } from './place.js';
+import { largeFile, Placing } from './placing.js';
+import { below, type Tree } from './tree.js';
+import { type Look, verdictOn } from './verdict.js';
 
 export class Runner {
   readonly #setup: Setup;
@@ -88,12 +29,13 @@ export class Runner {
   readonly #target: Tree | null;
   readonly #look: Look;
   readonly #scopes: Scopes;
-  readonly #buffer = Buffer.allocUnsafeSlow(smallFile + 1);
+  readonly #entrance: Entrance;
+  readonly #placing: Placing;
   readonly #rootDevice: number;
   /** The directory that is being surveyed. */
   #surveyed: SurveyJob | null = null;
 
-  constructor(setup: Setup, hands: Hands, trees: RunnerTrees = openTrees(setup)) {
+  constructor(setup: Setup, hands: Hands, trees: Trees = openTrees(setup)) {
     this.#setup = setup;
     this.#hands = hands;
     this.#source = trees.source;
@@ -101,6 +43,8 @@ export class Runner {
     const { source, rules } = setup;
     this.#look = { source: trees.source, there: trees.there, reference: trees.reference ?? null, rules };
     this.#scopes = new Scopes(rules.filter, this.#source);
+    this.#entrance = new Entrance(setup, hands, trees.target, this.#look);
+    this.#placing = new Placing(setup, hands, trees);
     this.#rootDevice = places().statOpen(source.fd).dev;
   }
 
@@ -117,7 +61,7 @@ export class Runner {
         this.#surveyed = null;
         for (const work of job.works) {
           await this.#hands.pace();
-          await this.#place(job.path, work, report);
+          await this.#placing.place(job.path, work, report);
         }
       }
       return report;
@@ -127,6 +71,11 @@ export class Runner {
     } finally {
       finished();
     }
+  }
+
+  /** See `Entrance`. */
+  openUp(...[path, there, needed]: Parameters<Entrance['openUp']>): boolean {
+    return this.#entrance.openUp(path, there, needed);
   }
 
   /** A temp file that nobody is to have. */
@@ -140,15 +89,28 @@ export class Runner {
       await this.#entries(job, job.part, null, report);
       return;
     }
-    if (!this.#judge(job, report)) return;
+    try {
+      report.own = this.#entrance.verdict(job);
+    } catch (error) {
+      this.#fail(error, path, 'source', report);
+      report.entered = false;
+      return;
+    }
     report.opened = this.openUp(path, job.target, 0o500);
     const other = this.#setup.rules.oneFileSystem && job.source.dev !== this.#rootDevice;
     const listed = other ? null : this.#list(job, report);
-    const made = this.#enter(job, listed?.[0], report);
-    if (made === null || !listed) return;
+    let made: NewDirectory | null;
+    try {
+      made = this.#entrance.make(job, listed?.[0]);
+    } catch (error) {
+      Object.assign(report, { own: null, entered: false });
+      report.failed.push({ path, failed: failedAs(error) });
+      return;
+    }
+    if (!listed) return;
     const [first, ...rest] = listed;
     report.rest = rest;
-    if (made === 'at once') {
+    if (!made) {
       await this.#entries(job, first, null, report);
       return;
     }
@@ -185,14 +147,8 @@ export class Runner {
         kept?.push(name);
         report.same++;
       } else if (!unseen || kind !== 'file') slow = this.#entry(job, name, kind, scope, kept, report);
-      else {
-        const size =
-          plain && wish
-            ? plain.copy(this.#source.at(path).fd, this.#target!.at(path).fd, name, this.#buffer, wish)
-            : -1;
-        if (size >= 0) report.told.push(name, 'create', 'new', 'file', size, 'readinto', false);
-        else slow = this.#unseen(path, name, report);
-      }
+      else if (wish) slow = this.#placing.fresh(path, name, wish, report);
+      else slow = this.#placing.unseen(path, name, report);
       if (slow) await slow;
     }
     if (part.there) this.#findExtras(path, part.there, kept!, scope, report);
@@ -209,69 +165,6 @@ export class Runner {
     return (plain, name) => plain.areAlike(this.#source.at(path).fd, there.at(path).fd, name, owners, links);
   }
 
-  /** What is to be done with the directory itself. */
-  #judge({ path, source, target, instead }: SurveyJob, report: Report): boolean {
-    try {
-      if (instead) report.own = { action: 'update', reason: 'kind' };
-      else if (!target) report.own = { action: 'create', reason: 'new' };
-      else report.own = directoryVerdict(this.#look, path, source, target);
-      return true;
-    } catch (error) {
-      this.#fail(error, path, 'source', report);
-      report.entered = false;
-      return false;
-    }
-  }
-
-  /** Make the directory, or see that we can work in it; null if neither. One that is not to be had at once has its name later. */
-  #enter(job: SurveyJob, first: Part | undefined, report: Report): NewDirectory | 'at once' | null {
-    const { path, source, target, instead } = job;
-    const { entry, anew } = this.#setup;
-    const { keep } = entry;
-    if (!this.#target) return 'at once';
-    try {
-      if (path === '' || (target && !anew)) return 'at once';
-      const at = this.#target.at(parentOf(path));
-      if (instead && !anew) places().unlink(at, nameOf(path));
-      // Closed to others while it is to be dressed; else as it will be, but that we may write in it.
-      const mode = keep.mode || keep.owner || keep.xattrs ? 0o700 : modeOf(source, null, keep) | 0o700;
-      if (!target && first && this.#isWorthIt(first)) return new NewDirectory(this.#target, path, mode);
-      places().makeDirectory(at, nameOf(path), mode);
-      return 'at once';
-    } catch (error) {
-      report.own = null;
-      report.failed.push({ path, failed: failedAs(error) });
-      report.entered = false;
-      return null;
-    }
-  }
-
-  /** Are there files enough that are made in fewer calls in a directory of nobody's? */
-  #isWorthIt({ names, kinds }: Part): boolean {
-    const { entry, rules } = this.#setup;
-    const { keep, stage, sparse, reflink } = entry;
-    const { seen, single } = this.#hands;
-    const byItself = stage || seen || single || rules.follow || this.#look.reference !== null;
-    const plain = sparse !== 'always' && reflink !== 'always' && keep.mode === keep.times;
-    return !byItself && plain && names.length - kinds.size >= 4 && native() !== null;
-  }
-
-  /** A directory of ours that keeps us out, from reading or from changing it, is opened for the time of the work. True if it was. */
-  openUp(path: string, there: Facts | null, needed: 0o500 | 0o700): boolean {
-    const { entry, anew } = this.#setup;
-    const { uid } = entry.keep;
-    if (!there || !this.#target || anew || uid === 0 || there.uid !== uid || (there.mode & needed) === needed)
-      return false;
-    const mode = there.mode | 0o700;
-    try {
-      if (path === '') fchmodSync(this.#target.root.fd, mode);
-      else places().changeMode(this.#target.at(parentOf(path)), nameOf(path), mode);
-      return true;
-    } catch {
-      return false; // Each of its entries will say so.
-    }
-  }
-
   #list({ path, target }: SurveyJob, report: Report) {
     try {
       const extras = this.#setup.rules.extras && target !== null;
@@ -286,40 +179,6 @@ export class Runner {
     } catch (error) {
       this.#fail(error, path, 'source', report);
       return null;
-    }
-  }
-
-  /** A file that nothing is known of but that it is to be new. */
-  #unseen(directory: string, name: string, report: Report): Promise<void> | undefined {
-    const { entry, rules } = this.#setup;
-    try {
-      const way = this.#way(directory);
-      const fd = openSource(way, name, entry);
-      let work: Work;
-      try {
-        const source = openFacts(fd);
-        work = { name, action: 'create', reason: 'new', source, target: null };
-        const later = { name, source, target: null, verdict: created };
-        if (rules.links && source.nlink > 1) {
-          report.linked.push(later);
-          return undefined;
-        }
-        if (source.size >= largeFile) {
-          report.large.push(later);
-          return undefined;
-        }
-        const done = isSmall(source, entry) ? copyOpen(fd, source, way, work, entry, this.#buffer) : null;
-        if (done) {
-          this.#done(below(directory, name), work, done, report);
-          return undefined;
-        }
-      } finally {
-        places().closeFile(fd);
-      }
-      return this.#place(directory, work, report);
-    } catch (error) {
-      report.failed.push({ path: below(directory, name), failed: failedAs(error) });
-      return undefined;
     }
   }
 
@@ -459,7 +318,7 @@ export class Runner {
     }
     if (!verdict) {
       report.same++;
-      return anew ? this.#carry(directory, name, source, report) : undefined;
+      return anew ? this.#placing.carry(directory, name, source, report) : undefined;
     }
     if (verdict.action !== 'metadata' && verdict.action !== 'skip') this.#openForChange(report);
     const moves = verdict.action === 'create' || verdict.action === 'update';
@@ -467,102 +326,7 @@ export class Runner {
       report.large.push(later);
       return undefined;
     }
-    return this.#place(directory, { name, source, target, ...verdict }, report);
-  }
-
-  /** What is the same in the old tree is in the new one by another name; a copy, where that cannot be. */
-  #carry(directory: string, name: string, source: Facts, report: Report): Promise<void> | undefined {
-    if (!this.#target || !this.#look.there) return undefined;
-    const path = below(directory, name);
-    try {
-      linkEntry(this.#look.there, path, this.#target, path);
-      return undefined;
-    } catch (error) {
-      if (!refusesLinks(error)) throw error;
-      return this.#place(directory, { name, action: 'create', reason: 'same', source, target: null }, report);
-    }
-  }
-
-  /** Put it in place, or say that it would be. */
-  #place(directory: string, work: Work, report: Report): Promise<void> | undefined {
-    if (!this.#target) {
-      this.#foretell(work, report);
-      return undefined;
-    }
-    const { entry, anew } = this.#setup;
-    const { name, action, source } = work;
-    const path = below(directory, name);
-    try {
-      if (action === 'skip') {
-        addTold(report.told, work, name, { bytes: 0, method: 'metadata', lost: [], skipped: true });
-        return undefined;
-      }
-      // In a new tree nothing is there to be updated.
-      const own: Work = anew ? { ...work, action: action === 'link' ? 'link' : 'create', target: null } : work;
-      if (action === 'link') {
-        this.#done(path, work, linkEntry(this.#look.reference!, path, this.#target, path), report);
-        return undefined;
-      }
-      const way = this.#way(directory);
-      const { single } = this.#hands;
-      if (single && source.kind === 'file' && action !== 'metadata')
-        return this.#finish(
-          path,
-          work,
-          holding(way, (held) => single(held, path)),
-          report,
-        );
-      const done = copyEntry(way, own, entry, this.#buffer);
-      if (done) {
-        this.#done(path, work, done, report);
-        return undefined;
-      }
-      const onBytes = (count: number) => {
-        this.#hands.onBytes(count);
-        report.moved += count;
-      };
-      return this.#finish(
-        path,
-        work,
-        holding(way, (held) => copyLarge(held, own, entry, onBytes)),
-        report,
-      );
-    } catch (error) {
-      report.failed.push({ path, failed: failedAs(error) });
-      return undefined;
-    }
-  }
-
-  async #finish(path: string, work: Work, doing: Promise<Done>, report: Report): Promise<void> {
-    try {
-      this.#done(path, work, await doing, report);
-    } catch (error) {
-      if (error instanceof Stopped) throw error;
-      report.failed.push({ path, failed: failedAs(error) });
-    }
-  }
-
-  #foretell(work: Work, report: Report): void {
-    const { action, source } = work;
-    const bytes = source.kind === 'file' && action !== 'link' && action !== 'metadata' ? source.size : 0;
-    addTold(report.told, work, work.name, {
-      bytes,
-      method: 'metadata',
-      lost: [],
-      ...(action === 'skip' && { skipped: true }),
-    });
-  }
-
-  #done(path: string, work: Work, done: Done, report: Report): void {
-    report.changed = true;
-    if (done.staged !== undefined) report.staged.push({ at: report.told.length, work, temp: done.staged });
-    if (done.warning !== undefined) report.warned.push({ path, message: done.warning });
-    for (const what of done.lost) report.lost.push(what);
-    addTold(report.told, work, work.name, done);
-  }
-
-  #way(directory: string): Way {
-    return { source: this.#source.at(directory), target: this.#target!.at(directory) };
+    return this.#placing.place(directory, { name, source, target, ...verdict }, report);
   }
 
   #isEmpty(path: string): boolean {
@@ -600,17 +364,3 @@ export class Runner {
     report.failed.push({ path, failed: { message, code, syscall, side, state: state ?? left } });
   }
 }
-
-/** How files are made in this new directory without being asked one by one; null: as elsewhere. */
-function newFiles(keep: Keep, { fd }: Place): SmallWish | null {
-  const { uid, gid } = places().statOpen(fd);
-  const asks = keep.acl || keep.xattrs;
-  // A default ACL is in every file that is made here, and would have to be taken off.
-  if (asks && readExtended(fd)?.xattrs.size !== 0) return null;
-  return { keep: keep.mode, owner: keep.owner ? { uid, gid } : null, xattrs: asks, links: false };
-}
-
-/** Thrown by hands that are told to stop. */
-export class Stopped extends Error {}
-
-const created = { action: 'create', reason: 'new' } as const;

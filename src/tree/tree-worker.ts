@@ -2,8 +2,9 @@
 
 import { workerData } from 'node:worker_threads';
 import { type CrewSettings, firstBusyWord, stopWord } from './crew.js';
+import { Stopped } from './hands.js';
 import type { Job, Report } from './job.js';
-import { Runner, Stopped } from './runner.js';
+import { Runner } from './runner.js';
 
 const { setup, shared, moved, index, port } = workerData as CrewSettings;
 const words = new Int32Array(shared);

@@ -1,0 +1,84 @@
+// A directory entered: what is to be done with it itself, done, so that its entries can be.
+
+import { fchmodSync } from 'node:fs';
+import type { SmallWish } from '../io/native/plain-files.js';
+import { native } from '../io/native.js';
+import { readExtended } from '../io/xattrs.js';
+import type { Verdict } from './action.js';
+import { type Keep, modeOf } from './dress.js';
+import type { Facts } from './facts.js';
+import type { Hands } from './hands.js';
+import type { Part, Setup, SurveyJob } from './job.js';
+import { NewDirectory } from './new-directory.js';
+import { type Place, places } from './place.js';
+import { nameOf, parentOf, type Tree } from './tree.js';
+import { directoryVerdict, type Look } from './verdict.js';
+
+export class Entrance {
+  readonly #setup: Setup;
+  readonly #hands: Hands;
+  readonly #target: Tree | null;
+  readonly #look: Look;
+
+  constructor(setup: Setup, hands: Hands, target: Tree | null, look: Look) {
+    this.#setup = setup;
+    this.#hands = hands;
+    this.#target = target;
+    this.#look = look;
+  }
+
+  /** What is to be done with the directory itself; null = nothing. */
+  verdict({ path, source, target, instead }: SurveyJob): Verdict | null {
+    if (instead) return { action: 'update', reason: 'kind' };
+    return target ? directoryVerdict(this.#look, path, source, target) : { action: 'create', reason: 'new' };
+  }
+
+  /** Make the directory, if it is not there; throws where that fails. One that is given back has its name only once it is committed. */
+  make({ path, source, target, instead }: SurveyJob, first: Part | undefined): NewDirectory | null {
+    const { entry, anew } = this.#setup;
+    const { keep } = entry;
+    if (!this.#target || path === '' || (target && !anew)) return null;
+    const at = this.#target.at(parentOf(path));
+    if (instead && !anew) places().unlink(at, nameOf(path));
+    // Closed to others while it is to be dressed; else as it will be, but that we may write in it.
+    const mode = keep.mode || keep.owner || keep.xattrs ? 0o700 : modeOf(source, null, keep) | 0o700;
+    if (!target && first && this.#isWorthIt(first)) return new NewDirectory(this.#target, path, mode);
+    places().makeDirectory(at, nameOf(path), mode);
+    return null;
+  }
+
+  /** Are there files enough that are made in fewer calls in a directory of nobody's? */
+  #isWorthIt({ names, kinds }: Part): boolean {
+    const { entry, rules } = this.#setup;
+    const { keep, stage, sparse, reflink } = entry;
+    const { seen, single } = this.#hands;
+    const byItself = stage || seen || single || rules.follow || this.#look.reference !== null;
+    const plain = sparse !== 'always' && reflink !== 'always' && keep.mode === keep.times;
+    return !byItself && plain && names.length - kinds.size >= 4 && native() !== null;
+  }
+
+  /** A directory of ours that keeps us out, from reading or from changing it, is opened for the time of the work. True if it was. */
+  openUp(path: string, there: Facts | null, needed: 0o500 | 0o700): boolean {
+    const { entry, anew } = this.#setup;
+    const { uid } = entry.keep;
+    if (!there || !this.#target || anew || uid === 0 || there.uid !== uid || (there.mode & needed) === needed)
+      return false;
+    const mode = there.mode | 0o700;
+    try {
+      if (path === '') fchmodSync(this.#target.root.fd, mode);
+      else places().changeMode(this.#target.at(parentOf(path)), nameOf(path), mode);
+      return true;
+    } catch {
+      return false; // Each of its entries will say so.
+    }
+  }
+}
+
+/** How files are made in this new directory without being asked one by one; null: as elsewhere. */
+export function newFiles(keep: Keep, { fd }: Place): SmallWish | null {
+  const { uid, gid } = places().statOpen(fd);
+  const asks = keep.acl || keep.xattrs;
+  // A default ACL is in every file that is made here, and would have to be taken off.
+  if (asks && readExtended(fd)?.xattrs.size !== 0) return null;
+  return { keep: keep.mode, owner: keep.owner ? { uid, gid } : null, xattrs: asks, links: false };
+}
