@@ -278,7 +278,10 @@ class Run {
     await this.#engine(null).run();
     if (!target) return;
     const extras = this.#doomedExtras(check);
-    for (const { action } of this.#doomed(target, extras)) this.#tell(action);
+    for (const { action, facts } of this.#doomed(target, extras)) {
+      if (this.#purpose.do === 'tell') this.#purpose.seen?.('destination', action.path, facts);
+      this.#tell(action);
+    }
     for (const { node, work } of extras) if (work) this.#tell(actionOf(node, work));
   }
 

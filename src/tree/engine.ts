@@ -82,7 +82,7 @@ export class Engine {
   readonly #events: EngineEvents;
   readonly #setup: Setup;
   readonly #runner: Runner;
-  readonly #groups = new LinkGroups();
+  readonly #groups: LinkGroups;
   readonly #telling: Telling;
   readonly #staging: Staging | null;
   /** Surveys to come, the next last. */
@@ -129,6 +129,7 @@ export class Engine {
       { pace: () => this.#pace(), onBytes: (n) => this.#onBytes(n), single, seen },
       trees,
     );
+    this.#groups = new LinkGroups(rules.links, anew);
     this.#rootFacts = places().statOpen(source.root.fd);
     this.#rootThere = there && places().statOpen(there.root.fd);
     this.#telling = new Telling(
@@ -429,7 +430,7 @@ export class Engine {
       if (settled.to !== undefined) {
         node.pending++;
         this.#late.push({ node, work, to: settled.to });
-      } else if (later.target && later.target.nlink > 1 && settled.action === 'update') {
+      } else if (later.target && later.target.nlink > 1 && settled.action !== 'metadata') {
         node.pending++;
         this.#parting.push({ node, work });
       } else this.#place(node, work);

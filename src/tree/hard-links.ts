@@ -56,10 +56,18 @@ const identity = ({ dev, ino }: Facts): string => `${dev}:${ino}`;
 
 /** Which names belong together. Asked in the walk's order, so that the first name is the same in every run. */
 export class LinkGroups {
+  readonly #links: boolean;
+  readonly #anew: boolean;
   /** By the source's file: the first name met, and its file in the destination where that stays as it is. */
   readonly #groups = new Map<string, { path: string; target: string | null }>();
   /** Which source file stands behind a file of the destination that has several names. */
   readonly #behind = new Map<string, string>();
+
+  /** `links`: names of one file stay names of one file. `anew`: a whole new tree is built. */
+  constructor(links: boolean, anew: boolean) {
+    this.#links = links;
+    this.#anew = anew;
+  }
 
   /** Of a name that has to wait for a directory to go: the name that it becomes a link to, if there is one by now. */
   behindOthers(path: string, source: Facts): string | undefined {
@@ -70,8 +78,10 @@ export class LinkGroups {
   }
 
   /** What is to be done with one name of a file with several, on either side; null = it is the same. */
-  settle(path: string, { source, target, verdict }: Later): (Verdict & { to?: string }) | null {
+  settle(path: string, later: Later): (Verdict & { to?: string }) | null {
+    const { source, target, verdict } = later;
     if (verdict?.action === 'skip') return verdict;
+    if (!this.#links) return this.#apart(verdict, later);
     const own = identity(source);
     const group = source.nlink > 1 ? this.#groups.get(own) : undefined;
     if (group) {
@@ -85,10 +95,18 @@ export class LinkGroups {
       // One file in the destination, two in the source.
       else if (other !== own) settled = { action: 'update', reason: 'hard link' };
     }
+    settled = this.#apart(settled, later);
     if (source.nlink > 1) {
-      const stays = !settled || settled.action === 'metadata';
+      // Where a whole new tree is built, one with new metadata is another file.
+      const stays = !settled || (settled.action === 'metadata' && !this.#anew);
       this.#groups.set(own, { path, target: stays && target ? identity(target) : null });
     }
     return settled;
+  }
+
+  /** A file's other names may be a snapshot's, or stand for other files of the source: it is not changed in place. */
+  #apart(verdict: Verdict | null, { source, target }: Later): Verdict | null {
+    if (verdict?.action !== 'metadata' || target!.nlink === (this.#links ? source.nlink : 1)) return verdict;
+    return { action: 'update', reason: verdict.reason };
   }
 }

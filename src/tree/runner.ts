@@ -308,11 +308,18 @@ export class Runner {
     if (job?.target && !report.opened) report.opened = this.openUp(job.path, job.target, 0o700);
   }
 
+  /** Names of one file stay together, or part, by what the whole walk sees of them. */
+  #hasOtherNames({ source, target, verdict }: Later): boolean {
+    const { links, style } = this.#setup.rules;
+    const others = target !== null && target.kind !== 'directory' && target.nlink > 1;
+    return links ? source.nlink > 1 || others : others && style.name === 'sync' && verdict !== null;
+  }
+
   /** It is known what is to be done: now, later, or nothing. */
   #settle(directory: string, later: Later, report: Report): Promise<void> | undefined {
-    const { rules, anew } = this.#setup;
+    const { anew } = this.#setup;
     const { name, source, target, verdict } = later;
-    if (rules.links && (source.nlink > 1 || (target !== null && target.nlink > 1)) && source.kind !== 'directory') {
+    if (this.#hasOtherNames(later)) {
       report.linked.push(later);
       return undefined;
     }
