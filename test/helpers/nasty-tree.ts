@@ -1,12 +1,13 @@
 // Trees with every kind of entry that makes trouble, and a digest that tells two of them apart: our own, so that it shares
 // no mistake with what it tests.
 
-import { execFileSync } from 'node:child_process';
+import { execFileSync, spawnSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
 import {
   type BigIntStats,
   chmodSync,
   closeSync,
+  constants,
   fsyncSync,
   linkSync,
   lstatSync,
@@ -26,7 +27,6 @@ const bytes = (...parts: (string | Buffer)[]): Buffer =>
   Buffer.concat(parts.map((part) => Buffer.from(part as string)));
 const under = (directory: Buffer, name: string | Buffer): Buffer => bytes(directory, '/', name);
 
-/** Times that cannot be set without native calls are left out by `plain`. */
 export interface NastyOptions {
   /** Levels of the deep branch. */
   depth?: number;
@@ -78,6 +78,11 @@ export function nastyTree(root: string, { depth = 300, unprivileged = false }: N
   symlinkSync('/etc', under(top, 'outside'));
   symlinkSync(bytes('bad', Buffer.from([0xff])), under(top, 'link-to-bytes'));
   execFileSync('mkfifo', [bytes(top, '/fifo').toString()]);
+  makeSocket(under(top, 'socket'));
+  if (!unprivileged) {
+    makeDevice(`${root}/character`, 'c', 1, 3);
+    makeDevice(`${root}/block`, 'b', 7, 260);
+  }
 
   mkdirSync(under(top, 'sub'));
   mkdirSync(under(top, 'sub/empty'));
@@ -90,6 +95,12 @@ export function nastyTree(root: string, { depth = 300, unprivileged = false }: N
   file('narrow/secret', 'secret', 0o600);
   mkdirSync(under(top, 'readonly'));
   file('readonly/inside');
+  for (const mode of [0o2775, 0o1777, 0o0700, 0o3711, ...(unprivileged ? [] : [0o0000, 0o0555, 0o0111])]) {
+    mkdirSync(under(top, `directory-${mode.toString(8)}`));
+    file(`directory-${mode.toString(8)}/inside`);
+    chmodSync(under(top, `directory-${mode.toString(8)}`), mode);
+  }
+  mkdirSync(under(top, 'inherits'));
 
   // Deeper than PATH_MAX with long names: made by going down.
   const here = process.cwd();
@@ -121,6 +132,11 @@ export function nastyTree(root: string, { depth = 300, unprivileged = false }: N
   try {
     execFileSync('setfacl', ['-m', 'u:65534:r,g:65534:rw', `${root}/Case`], { stdio: 'ignore' });
     execFileSync('setfacl', ['-m', 'd:u:65534:rx', `${root}/sub/empty`], { stdio: 'ignore' });
+    // One of its files has the ACL that comes from above, the other has got rid of it.
+    execFileSync('setfacl', ['-m', 'd:u:65534:rwx,d:g:65534:rwx', `${root}/inherits`], { stdio: 'ignore' });
+    file('inherits/with');
+    file('inherits/without', 'without', 0o600);
+    execFileSync('setfacl', ['-b', `${root}/inherits/without`], { stdio: 'ignore' });
   } catch {
     // No such program here, or no ACLs on this filesystem.
   }
@@ -130,6 +146,17 @@ export function nastyTree(root: string, { depth = 300, unprivileged = false }: N
   closeSync(fd);
 }
 
+/** Does nothing where it may not be done. */
+export function makeSocket(path: Buffer): void {
+  const calls = native();
+  calls?.directories.makeDevice(calls.directories.here, path, constants.S_IFSOCK, 0o600, 0);
+}
+
+/** Does nothing where it may not be done. */
+export function makeDevice(path: string, type: 'b' | 'c', major: number, minor: number): void {
+  spawnSync('mknod', ['-m', '640', path, type, String(major), String(minor)], { stdio: 'ignore' });
+}
+
 export interface DigestOptions {
   /** Compare hard links, owners, extended attributes; times to the ns. */
   links?: boolean;
@@ -137,11 +164,13 @@ export interface DigestOptions {
   xattrs?: boolean;
   times?: 'ns' | 'us' | 'none';
   modes?: boolean;
+  /** False: sockets are passed over, as every command does. */
+  sockets?: boolean;
 }
 
 /** Every entry of a tree as a line; two trees are equal when their lines are. */
 export function treeLines(root: string, options: DigestOptions = {}): string[] {
-  const { links = true, owners = true, xattrs = true, times = 'ns', modes = true } = options;
+  const { links = true, owners = true, xattrs = true, times = 'ns', modes = true, sockets = true } = options;
   const lines: string[] = [];
   const inodes = new Map<string, string>();
   const calls = xattrs ? native() : null;
@@ -152,6 +181,7 @@ export function treeLines(root: string, options: DigestOptions = {}): string[] {
     for (const name of readdirSync(Buffer.from('.'), { encoding: 'buffer' }).sort(Buffer.compare)) {
       const stat = lstatSync(name, { bigint: true });
       const path = `${shown}/${name.toString('latin1')}`;
+      if (stat.isSocket() && !sockets) continue;
       lines.push(describe(path, name, stat));
       if (!stat.isDirectory()) continue;
       enter(name);
@@ -177,6 +207,8 @@ export function treeLines(root: string, options: DigestOptions = {}): string[] {
     if (modes && !stat.isSymbolicLink()) parts.push((Number(stat.mode) & 0o7777).toString(8));
     if (owners) parts.push(`${stat.uid}:${stat.gid}`);
     if (stat.isFile()) parts.push(String(stat.size), createHash('sha256').update(readFileSync(name)).digest('hex'));
+    // Holes: how many blocks a file takes differs from one filesystem to the next, that it takes far fewer than its size does not.
+    if (stat.isFile() && stat.blocks * 512n + 65536n < stat.size) parts.push('sparse');
     if (stat.isSymbolicLink()) parts.push(readlinkSync(name, { encoding: 'buffer' }).toString('hex'));
     if (stat.isCharacterDevice() || stat.isBlockDevice()) parts.push(String(stat.rdev));
     if (times !== 'none') parts.push(String(times === 'ns' ? stat.mtimeNs : stat.mtimeNs / 1000n));
