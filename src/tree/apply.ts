@@ -473,7 +473,7 @@ export class Application {
       if (keep.mode || keep.owner || keep.times || keep.xattrs) {
         const from = { source: this.#source.at(node.path).fd, replaced: null };
         for (const what of dressOpen(fd, node.source, existing, from, keep)) this.#events.lost(what);
-        if (keep.xattrs && existing) takeAwayXattrs(fd, readExtended(from.source)?.xattrs ?? new Map());
+        if (keep.xattrs) takeAwayXattrs(fd, readExtended(from.source)?.xattrs ?? new Map());
       } else {
         const mode = modeOf(node.source, existing, keep);
         if (node.opened || (!existing && (mode & 0o700) !== 0o700)) fchmodSync(fd, mode);
