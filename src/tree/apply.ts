@@ -569,6 +569,9 @@ function linkEntry(other: Tree, to: string, tree: Tree, path: string): Done {
     const temp = tempName(name);
     places().link(from, nameOf(to), tree.at(parentOf(path)), temp);
     try {
+      // An empty directory in its place: rename replaces those by directories only.
+      if (places().stat(tree.at(parentOf(path)), name)?.kind === 'directory')
+        places().removeDirectory(tree.at(parentOf(path)), name);
       places().rename(tree.at(parentOf(path)), temp, tree.at(parentOf(path)), name);
     } finally {
       // Two names of one file already: rename does nothing then.
