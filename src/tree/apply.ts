@@ -209,6 +209,7 @@ export class Application {
       return;
     }
     if (node.target) node.touched = true;
+    if (action.action !== 'metadata') this.#openUp(node, 0o700);
     if (action.action === 'link') {
       batch.items.push({ node, action, result: this.#linkReference(action) });
       return;
@@ -428,14 +429,17 @@ export class Application {
       const fresh = this.#settings.old !== undefined;
       if (fresh) node.touched = true;
       if (fresh || (action && !node.target)) {
-        if (node.parent) node.parent.touched = true;
+        if (node.parent) {
+          node.parent.touched = true;
+          this.#openUp(node.parent, 0o700);
+        }
         const at = node.path === '' ? null : this.#target.at(parentOf(node.path));
         const name = nameOf(node.path);
         if (at && action?.target && !fresh) places().unlink(at, name);
         // Closed to others while it is to be dressed; else as it will be, but that we may write in it.
         const mode = keep.mode || keep.owner || keep.xattrs ? 0o700 : modeOf(node.source, null, keep) | 0o700;
         if (at) places().makeDirectory(at, name, mode);
-      } else if (node.target) this.#openUp(node);
+      } else this.#openUp(node, 0o500);
       if (action) this.#open.items.push({ node, action, result: nothingMoved });
       return true;
     } catch (error) {
@@ -445,14 +449,19 @@ export class Application {
     }
   }
 
-  /** A directory of ours that keeps us out is opened for the time of the work. */
-  #openUp(node: Node): void {
+  /** A directory of ours that keeps us out, from reading or from changing it, is opened for the time of the work. */
+  #openUp(node: Node, needed: 0o500 | 0o700): void {
     const { keep } = this.#settings.entry;
-    const { mode, uid } = node.target!;
-    if (keep.uid === 0 || uid !== keep.uid || (mode & 0o700) === 0o700) return;
-    if (node.path === '') fchmodSync(this.#target.root.fd, mode | 0o700);
-    else places().changeMode(this.#target.at(parentOf(node.path)), nameOf(node.path), mode | 0o700);
-    node.opened = true;
+    if (!node.target || node.opened || this.#settings.old) return;
+    const { mode, uid } = node.target;
+    if (keep.uid === 0 || uid !== keep.uid || (mode & needed) === needed) return;
+    try {
+      if (node.path === '') fchmodSync(this.#target.root.fd, mode | 0o700);
+      else places().changeMode(this.#target.at(parentOf(node.path)), nameOf(node.path), mode | 0o700);
+      node.opened = true;
+    } catch {
+      // Each of its entries will say so.
+    }
   }
 
   /** Something in this directory has ended; with the last of it the directory gets its own attributes. */
@@ -486,6 +495,7 @@ export class Application {
   /** A further name of a file that is in place by now. */
   #link({ node, action }: Step & { do: 'entry' }): void {
     const name = nameOf(action.path);
+    this.#openUp(node, 0o700);
     try {
       this.#events.done(action, linkEntry(this.#target, action.to!, this.#target, action.path));
       if (node.target) node.touched = true;
