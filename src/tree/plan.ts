@@ -296,9 +296,10 @@ export function* plan(
     if (!there) return { action: 'create', reason: 'new' };
     if (there.kind !== facts.kind) return { action: 'update', reason: 'kind' };
     if (rules.style === 'copy') return { action: 'update', reason: 'exists' };
-    if (settings.links && there.nlink > 1) {
+    if (settings.links) {
+      // Once met it counts, though it may have one name only by now: others were replaced meanwhile.
       const other = behind.get(identity(there));
-      if (other === undefined) behind.set(identity(there), identity(facts));
+      if (other === undefined && there.nlink > 1) behind.set(identity(there), identity(facts));
       // One file in the destination, two in the source.
       if (other !== undefined && other !== identity(facts)) return { action: 'update', reason: 'hard link' };
     }
