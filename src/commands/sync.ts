@@ -295,8 +295,7 @@ class Run {
     const replacing = extras.filter(({ step }) => step);
     if (replacing.length > 0) {
       const steps = function* (): Generator<Step, void> {
-        for (const extra of replacing)
-          if (gone.has(extra)) yield { ...extra.step!, action: { ...extra.step!.action, target: null } };
+        for (const extra of replacing) if (gone.has(extra)) yield instead(extra.step!);
       };
       const settings = { entry: this.#entrySettings(), jobs: 1 };
       const second = new Application(steps(), source, target!, settings, this.#applyEvents());
@@ -342,16 +341,11 @@ class Run {
         const nodes = next.carry(target, [...kept, ...extras], gone, (error, path) =>
           this.#fail(error, target.shown(path)),
         );
-        const replacing = this.#extras.flatMap(({ step }) =>
-          step ? [{ ...step, action: { ...step.action, target: null } }] : [],
-        );
-        const second = new Application(
-          replacing.values() as Generator<Step, void>,
-          source,
-          next.tree,
-          settings,
-          this.#applyEvents(),
-        );
+        const replacing = this.#extras.flatMap(({ step }) => (step ? [step] : []));
+        const steps = function* (): Generator<Step, void> {
+          for (const step of replacing) yield instead(step);
+        };
+        const second = new Application(steps(), source, next.tree, settings, this.#applyEvents());
         if (replacing.length > 0) await second.run();
         for (const node of [...nodes, ...replacing.map((step) => step.node)]) second.changedIn(node);
       }
@@ -514,4 +508,12 @@ class Run {
       this.#context.fail(new SluiceError(message, { code: 'ERR_LOSS' }));
     }
   }
+}
+
+/** What was planned for a place that was taken, now that it is free. */
+function instead(step: Step & { do: 'entry' }): Step {
+  const action: Action = { ...step.action, target: null };
+  if (action.to === undefined) return { ...step, action };
+  step.node.pending++;
+  return { ...step, action, late: true };
 }

@@ -73,6 +73,8 @@ export function* plan(
   /** Which source file stands behind an inode of the destination that has several names. */
   const behind = new Map<string, string>();
   const late: Step[] = [];
+  /** Of several names each, with a directory in its place that has to go first. */
+  const blocked: Action[] = [];
   const rootFacts = places().statOpen(source.root.fd);
   const targetFacts = target ? places().statOpen(target.root.fd) : null;
 
@@ -89,6 +91,12 @@ export function* plan(
     }
     const { name, facts } = directory;
     yield* openDirectory(frame, name, facts);
+  }
+  // Of names of one file that are in no one's way any is the first; of those that had to wait, the others are links to it.
+  for (const action of blocked) {
+    const group = groups.get(identity(action.source!));
+    if (group) Object.assign(action, { action: 'link', bytes: 0, to: group.path });
+    else groups.set(identity(action.source!), { path: action.path, target: null });
   }
   // Links come last: by then what they lead to is in place.
   for (const step of late) yield step;
@@ -243,10 +251,6 @@ export function* plan(
       if (rules.noClobber) return made('skip', 'exists');
       if (rules.update && mtimeNs(facts) <= mtimeNs(there)) return made('skip', 'is not older than the source');
     }
-    if (group) {
-      if (there && group.target === identity(there)) return { do: 'same', node, path, source: facts };
-      return made('link', there ? 'hard link' : 'new', group.path);
-    }
     if (there?.kind === 'directory' && rules.style === 'sync' && !isEmpty(path)) {
       if (!settings.replaceDirectories) {
         throw new SluiceError(
@@ -258,8 +262,14 @@ export function* plan(
           },
         );
       }
-      events.occupied(node, name, there, made('update', 'kind') as Step & { do: 'entry' }, here);
+      const step = made('update', 'kind') as Step & { do: 'entry' };
+      if (settings.links && facts.nlink > 1) blocked.push(step.action);
+      events.occupied(node, name, there, step, here);
       return null;
+    }
+    if (group) {
+      if (there && group.target === identity(there)) return { do: 'same', node, path, source: facts };
+      return made('link', there ? 'hard link' : 'new', group.path);
     }
     const differs = yield* differsFrom(node, name, facts, there);
     if (settings.links && facts.nlink > 1)
