@@ -13,7 +13,7 @@ import { doomed, type Extra, Remover } from '../tree/delete.js';
 import { sameFile } from '../tree/facts.js';
 import { rootScope, type Scope } from '../tree/filter.js';
 import { GitIgnore } from '../tree/gitignore.js';
-import { hasWriter } from '../tree/leftovers.js';
+import { Leftovers } from '../tree/leftovers.js';
 import { places } from '../tree/place.js';
 import { type PlanEvents, type PlanSettings, plan } from '../tree/plan.js';
 import type { GlobRule } from '../tree/rules.js';
@@ -64,6 +64,9 @@ interface Totals {
   bytes: number;
   errors: number;
 }
+
+/** Why a temp file goes. */
+const leftover = 'left by a writer that is gone';
 
 const none: Totals = {
   created: 0,
@@ -227,9 +230,8 @@ class Run {
       extra: (node, name, facts, kind, scope) => {
         if (trash && sameFile(trash, facts)) return;
         const extra = { node, name, facts, scope, reason: 'not in the source' };
-        if (kind === 'temp') {
-          if (!hasWriter(facts)) this.#extras.push({ ...extra, reason: 'left by a writer that is gone' });
-        } else if (kind === 'excluded' && !this.#options.deleteExcluded) this.#kept.push(extra);
+        if (kind === 'temp') this.#extras.push({ ...extra, reason: leftover });
+        else if (kind === 'excluded' && !this.#options.deleteExcluded) this.#kept.push(extra);
         else this.#extras.push(kind === 'excluded' ? { ...extra, reason: 'excluded' } : extra);
       },
       occupied: (node, name, facts, step, scope) => {
@@ -364,13 +366,18 @@ class Run {
 
   /** Those that are to go. */
   #doomedExtras(check: boolean): Extra[] {
-    if (!this.#options.delete && !check) return [];
-    if (this.#extras.length > 0 && this.#sourceErrors > 0) {
+    const { target } = this.#sides;
+    if (!target || (!this.#options.delete && !check)) return [];
+    // Asked only now: while we were at work, our own temp files were among them. To --check one is no difference.
+    const leftovers = new Leftovers(target);
+    const extras = this.#extras.filter(
+      ({ reason, node, name, facts }) =>
+        reason !== leftover || (!check && leftovers.has(below(node.path, name), facts)),
+    );
+    if (extras.length > 0 && this.#sourceErrors > 0) {
       this.#context.warn('there were errors in the source, so nothing is deleted', { code: 'ERR_NOT_DELETED' });
       return [];
     }
-    // Told of, a temp file would be a difference, which it is not.
-    const extras = check ? this.#extras.filter(({ reason }) => !reason.startsWith('left by')) : this.#extras;
     return this.#tooMany(extras) ? [] : extras;
   }
 
