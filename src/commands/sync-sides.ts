@@ -4,6 +4,7 @@ import { mkdirSync, realpathSync, statSync } from 'node:fs';
 import { basename, dirname, join, resolve } from 'node:path';
 import { failure, isSystemError, SluiceError } from '../io/failure.js';
 import { decodePath, fsPath } from '../io/path.js';
+import { sameFile } from '../tree/facts.js';
 import { places } from '../tree/place.js';
 import { Tree } from '../tree/tree.js';
 import type { SyncOptions } from './sync.js';
@@ -53,6 +54,12 @@ export function openSides(options: SyncOptions, make: boolean): Sides {
       try {
         mkdirSync(fsPath(bin), { recursive: true, mode: 0o700 });
         trash = open(bin);
+        for (const tree of [source, target!])
+          if (sameFile(places().statOpen(tree.root.fd), places().statOpen(trash.root.fd)))
+            throw new SluiceError(`is ${tree.path} itself: nothing can be moved there`, {
+              path: bin,
+              state: 'nothing was done',
+            });
       } catch (error) {
         throw failure(error, { path: bin, state: 'nothing was done' });
       }

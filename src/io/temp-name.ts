@@ -6,7 +6,7 @@ import { basename, dirname } from 'node:path';
 import { decodePath, encodePath } from './path.js';
 
 /** Bytes in a directory entry's name on every file system that matters (NAME_MAX), and in a path (PATH_MAX, less the NUL). */
-const nameMax = 255;
+export const nameMax = 255;
 const pathMax = 4095;
 const randomDigits = 16;
 

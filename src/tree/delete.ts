@@ -2,6 +2,7 @@
 // directory, contents before the directories they are in. Nothing is followed, and what the filters keep stays.
 
 import { isSystemError } from '../io/failure.js';
+import { nameMax, shortened } from '../io/temp-name.js';
 import type { Action, Node, Step } from './action.js';
 import { copyEntry, copyLarge, type EntrySettings, smallFile } from './copy-entry.js';
 import type { Facts } from './facts.js';
@@ -79,6 +80,8 @@ export class Remover {
   readonly #target: Tree;
   readonly #trash: Tree | null;
   readonly #entry: EntrySettings;
+  /** Directories that have another name in the trash, since something else has theirs. */
+  readonly #renamed = new Map<string, string>();
 
   constructor(target: Tree, trash: Tree | null, entry: EntrySettings) {
     this.#target = target;
@@ -111,21 +114,30 @@ export class Remover {
 
   async #move(path: string, facts: Facts): Promise<void> {
     const trash = this.#trash!;
-    this.#prepare(parentOf(path));
+    const home = this.#prepare(parentOf(path));
     const name = nameOf(path);
-    let as = name;
-    for (let i = 1; places().stat(trash.at(parentOf(path)), as); i++) as = `${name}.~${i}~`;
+    const as = this.#free(home, name);
     try {
-      places().rename(this.#target.at(parentOf(path)), name, trash.at(parentOf(path)), as);
+      places().rename(this.#target.at(parentOf(path)), name, trash.at(home), as);
     } catch (error) {
       if (!isSystemError(error, 'EXDEV')) throw error;
-      await this.#copyThere(path, facts, as);
+      await this.#copyThere(path, facts, home, as);
       places().unlink(this.#target.at(parentOf(path)), name);
     }
   }
 
+  /** A name that nothing in this directory of the trash has: `name`, or one made from it. */
+  #free(home: string, name: string): string {
+    let as = name;
+    for (let i = 1; places().stat(this.#trash!.at(home), as); i++) {
+      const suffix = `.~${i}~`;
+      as = `${shortened(name, nameMax - suffix.length)}${suffix}`;
+    }
+    return as;
+  }
+
   /** To another filesystem: with all that it is. */
-  async #copyThere(path: string, facts: Facts, as: string): Promise<void> {
+  async #copyThere(path: string, facts: Facts, home: string, as: string): Promise<void> {
     const keep = {
       ...this.#entry.keep,
       mode: true,
@@ -135,24 +147,26 @@ export class Remover {
       owner: this.#entry.keep.uid === 0,
     };
     const entry: EntrySettings = { ...this.#entry, keep, stage: false, noClobber: true, follow: false };
-    const way = { source: this.#target.at(parentOf(path)), target: this.#trash!.at(parentOf(path)) };
+    const way = { source: this.#target.at(parentOf(path)), target: this.#trash!.at(home) };
     const name = nameOf(path);
     const work = { name, action: 'create', source: facts, target: null, as } as const;
     const buffer = Buffer.allocUnsafeSlow(smallFile + 1);
     if (!copyEntry(way, work, entry, buffer)) await holding(way, (held) => copyLarge(held, work, entry, () => {}));
   }
 
-  /** The directory `path` in the trash, with those above it, as they are in the destination. */
-  #prepare(path: string): void {
+  /** Where the directory `path` is in the trash: made, with those above it, as they are in the destination. */
+  #prepare(path: string): string {
     const trash = this.#trash!;
-    if (path === '') return;
-    this.#prepare(parentOf(path));
-    if (places().stat(trash.at(parentOf(path)), nameOf(path))?.kind === 'directory') return;
+    if (path === '') return '';
+    const above = this.#prepare(parentOf(path));
+    const known = this.#renamed.get(path);
+    const name = known ?? nameOf(path);
+    const kind = places().stat(trash.at(above), name)?.kind;
+    if (kind === 'directory') return below(above, name);
+    const as = kind === undefined ? name : this.#free(above, name);
+    if (as !== nameOf(path)) this.#renamed.set(path, as);
     const there = places().stat(this.#target.at(parentOf(path)), nameOf(path));
-    try {
-      places().makeDirectory(trash.at(parentOf(path)), nameOf(path), ((there?.mode ?? 0o700) & 0o777) | 0o700);
-    } catch (error) {
-      if (!isSystemError(error, 'EEXIST')) throw error;
-    }
+    places().makeDirectory(trash.at(above), as, ((there?.mode ?? 0o700) & 0o777) | 0o700);
+    return below(above, as);
   }
 }
