@@ -257,7 +257,10 @@ class Run {
     }
     if (!target) return;
     const extras = this.#doomedExtras(check);
-    for (const { action } of this.#doomed(target, extras)) this.#tell(action);
+    for (const { action } of this.#doomed(target, extras)) {
+      if (this.#purpose.do === 'tell') this.#purpose.seen?.('destination', action.path, action.target!);
+      this.#tell(action);
+    }
     for (const { step } of extras) if (step) this.#tell(step.action);
   }
 
