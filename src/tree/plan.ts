@@ -72,6 +72,8 @@ export function* plan(
   const groups = new Map<string, LinkGroup>();
   /** Which source file stands behind an inode of the destination that has several names. */
   const behind = new Map<string, string>();
+  /** Inodes of the destination that lose a name, and how many they had. */
+  const parting = new Map<string, number>();
   const late: Step[] = [];
   /** Of several names each, with a directory in its place that has to go first. */
   const blocked: Action[] = [];
@@ -225,19 +227,12 @@ export function* plan(
     there: Facts | null,
     here: Scope,
   ): Generator<Step, Step | null> {
-    const made = (action: Action['action'], reason: string, to?: string): Step => ({
-      do: 'entry',
-      node,
-      action: {
-        action,
-        path,
-        reason,
-        bytes: facts.kind === 'file' && action !== 'link' && action !== 'metadata' ? facts.size : 0,
-        source: facts,
-        target: there,
-        ...(to !== undefined && { to }),
-      },
-    });
+    const made = (action: Action['action'], reason: string, to?: string): Step => {
+      if (there && there.nlink > 1 && action !== 'metadata') parting.set(identity(there), namesOf(there));
+      const bytes = facts.kind === 'file' && action !== 'link' && action !== 'metadata' ? facts.size : 0;
+      const step = { action, path, reason, bytes, source: facts, target: there, ...(to !== undefined && { to }) };
+      return { do: 'entry', node, action: step };
+    };
     const group = settings.links && facts.nlink > 1 ? groups.get(identity(facts)) : undefined;
     if (there && sameFile(facts, there) && rules.style === 'copy')
       throw new SluiceError('source and destination are the same file', { path, state: 'it was left as it is' });
@@ -271,11 +266,12 @@ export function* plan(
       if (there && group.target === identity(there)) return { do: 'same', node, path, source: facts };
       return made('link', there ? 'hard link' : 'new', group.path);
     }
-    const differs = yield* differsFrom(node, name, facts, there);
+    const differs = apart(yield* differsFrom(node, name, facts, there), facts, there);
     if (settings.links && facts.nlink > 1)
       groups.set(identity(facts), {
         path,
-        target: differs?.action === 'metadata' || !differs ? identity(there!) : null,
+        // Where a whole new tree is built, one with new metadata is another file.
+        target: !differs || (differs.action === 'metadata' && !settings.same) ? identity(there!) : null,
       });
     if (
       settings.reference &&
@@ -287,6 +283,17 @@ export function* plan(
       return made('link', differs.reason);
     if (!differs) return settings.same ? { do: 'same', node, path, source: facts } : null;
     return made(differs.action, differs.reason);
+  }
+
+  /** As many as it had before any of them was given to another file. */
+  function namesOf(there: Facts): number {
+    return parting.get(identity(there)) ?? there.nlink;
+  }
+
+  /** A file's other names may be a snapshot's, or stand for other files of the source: it is not changed in place. */
+  function apart(differs: Difference | null, facts: Facts, there: Facts | null): Difference | null {
+    if (differs?.action !== 'metadata' || namesOf(there!) === (settings.links ? facts.nlink : 1)) return differs;
+    return { action: 'update', reason: differs.reason };
   }
 
   function isEmpty(path: string): boolean {
