@@ -57,7 +57,7 @@ const seeds = (count: number, from = 1) => Array.from({ length: count }, (_, i) 
 const own = () => execFileSync('chown', ['-hR', `${nobody.uid}:${nobody.gid}`, dir]);
 
 describe('copy -a', () => {
-  for (const seed of seeds(6))
+  for (const seed of seeds(3))
     it(`makes an equal tree, into a new place and over another tree (seed ${seed})`, async () => {
       const dice = new Dice(seed);
       randomTree(at('src'), dice, { sockets: true });
@@ -79,7 +79,7 @@ describe('copy -a', () => {
 });
 
 describe('sync', () => {
-  for (const seed of seeds(4, 100))
+  for (const seed of seeds(2, 100))
     it(`makes an equal tree in a new place; told before is done; again does nothing (seed ${seed})`, async () => {
       randomTree(at('src'), new Dice(seed), { sockets: true });
       const run = (...args: string[]) => sluice(['sync', '-HX', '--json', ...args, at('src'), at('dst')]);
@@ -92,7 +92,7 @@ describe('sync', () => {
       await expectNothing(run);
     });
 
-  for (const seed of seeds(14, 200))
+  for (const seed of seeds(8, 200))
     it(`after edits of both sides --delete makes them equal again, directly and by a plan (seed ${seed})`, async () => {
       const dice = new Dice(seed);
       randomTree(at('src'), dice);
@@ -126,7 +126,7 @@ describe('sync', () => {
       expect(treeLines(at('dst'), comparable)).toEqual(wanted);
     });
 
-  for (const seed of seeds(4, 300))
+  for (const seed of seeds(3, 300))
     it.skipIf(!native())(`--swap comes to the same (seed ${seed})`, async () => {
       const dice = new Dice(seed);
       randomTree(at('src'), dice);
@@ -143,7 +143,7 @@ describe('sync', () => {
       expect(readdirSync(dir).sort()).toEqual(['dst', 'src']);
     });
 
-  for (const seed of seeds(3, 400))
+  for (const seed of seeds(2, 400))
     it.skipIf(!isRoot)(`the same for somebody who may do little (seed ${seed}; needs root to become him)`, async () => {
       const dice = new Dice(seed);
       randomTree(at('src'), dice, { unprivileged: true });
@@ -185,7 +185,7 @@ describe('killed at any call', () => {
     '?fsync',
   ];
 
-  for (const seed of seeds(10, 600))
+  for (const seed of seeds(5, 600))
     it.skipIf(!hasStrace)(`files are old or new, and the next run finishes and tidies up (seed ${seed})`, async () => {
       const dice = new Dice(seed);
       randomTree(at('src'), dice);
