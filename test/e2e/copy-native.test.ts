@@ -68,6 +68,21 @@ describe('koffi is not loaded', () => {
   });
 });
 
+describe.skipIf(!hasStrace || !calls)('the end of the process', () => {
+  it('waits for no storage that nobody asked for, and keeps the exit code', () => {
+    const cwd = temporary();
+    writeFileSync(join(cwd, 'large'), large);
+    const run = (...args: string[]) =>
+      strace('/bin/sh', ['-c', '"$@" > out', 'sh', process.execPath, bin, ...args], { cwd, trace: 'fsync' });
+    const whole = run('copy', 'large', '-');
+    expect(whole.calls.filter((call) => call.startsWith('fsync'))).toEqual([]);
+    expect([whole.status, readFileSync(join(cwd, 'out')).equals(large)]).toEqual([0, true]);
+    mkdirSync(join(cwd, 'd'));
+    expect(run('copy', 'large', 'missing', 'd').status).toBe(1);
+    expect(readFileSync(join(cwd, 'd/large')).equals(large)).toBe(true);
+  });
+});
+
 describe('without native calls', () => {
   /** The project as npm installs it, without its optional dependency, or with one that cannot be loaded. */
   function installed(koffi?: string): string {
