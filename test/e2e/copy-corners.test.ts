@@ -76,6 +76,15 @@ describe('names in directories', () => {
     ]);
   });
 
+  it('a destination that ends in / and is no directory is refused before anything is read', async () => {
+    execFileSync('mkfifo', [join(cwd, 'never-written')]);
+    const { status, stderr } = await copy('never-written', 'new/');
+    expect([status, stderr]).toEqual([
+      1,
+      'sluice copy: new/: is not a directory (ENOTDIR) — nothing was copied from it\n',
+    ]);
+  });
+
   it('temp names fit where the path is as long as a path may be', async () => {
     let directory = cwd;
     while (4095 - directory.length > 240) directory += `/${'d'.repeat(200)}`;
