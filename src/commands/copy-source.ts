@@ -32,9 +32,9 @@ export async function openSource({ source, stat }: Job): Promise<OpenSource> {
   const type = fstatSync(file.fileno());
   const name = sourceName(source);
   if (!type.isFIFO() && !type.isSocket() && !type.isCharacterDevice())
-    return { name, file, source: file, close: () => file.close() };
+    return { name, file, source: file, close: () => closeQuietly(file) };
   const { canBlock, streamInput } = await import('../io/stream-input.js');
-  if (!canBlock(file.fileno())) return { name, file, source: file, close: () => file.close() };
+  if (!canBlock(file.fileno())) return { name, file, source: file, close: () => closeQuietly(file) };
   const stream = streamInput(file.fileno());
   return {
     name,
@@ -48,9 +48,18 @@ export async function openSource({ source, stat }: Job): Promise<OpenSource> {
     }),
     close: () => {
       stream.close();
-      file.close();
+      closeQuietly(file);
     },
   };
+}
+
+/** What has been read has been read: there is nothing that closing could still tell. */
+function closeQuietly(file: FileIO): void {
+  try {
+    file.close();
+  } catch {
+    // It is closed all the same.
+  }
 }
 
 /** What messages call it. */

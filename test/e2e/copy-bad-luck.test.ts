@@ -11,6 +11,7 @@ import {
   openSync,
   readdirSync,
   readFileSync,
+  rmSync,
   statSync,
   symlinkSync,
   truncateSync,
@@ -20,6 +21,7 @@ import {
 } from 'node:fs';
 import { join } from 'node:path';
 import { beforeEach, describe, expect, it } from 'vitest';
+import { traced as injected } from '../helpers/injection.js';
 import { bin, eventually, isRoot, outcome, shell, sluice, temporary } from '../helpers/sluice.js';
 import { asNobody } from '../helpers/unprivileged.js';
 
@@ -217,6 +219,45 @@ describe.skipIf(!hasStrace)('copy with failing system calls (needs strace)', () 
     expect(status).toBe(1);
     old();
   });
+
+  // Every call that has to do with one of the three files, or their directory, fails in one run.
+  it.each([[[]], [['-p', '--durable', '--preserve=xattr']], [['--backup', '--verify']]])(
+    'EIO anywhere, with options %j: old and an error, or new; never a temp file',
+    { timeout: 120_000 },
+    (options) => {
+      put('a', 'new'.repeat(100));
+      const ours = (line: string) =>
+        line.replace(/AT_FDCWD<.*?>/g, '').includes(cwd) || /"(a|b|b~|\.|\.\/\.b.*)"/.test(line);
+      const args = [bin, 'copy', ...options, 'a', 'b'];
+      const again = () => {
+        put('b', 'old');
+        rmSync(at('b~'), { force: true });
+      };
+      again();
+      const run = injected(process.execPath, args, { cwd });
+      expect(run.status).toBe(0);
+      const counts = new Map<string, number>();
+      let tried = 0;
+      for (const [i, line] of run.calls.entries()) {
+        const call = /^\w+/.exec(line)?.[0] ?? '';
+        const key = `${run.threads[i]} ${call}`;
+        counts.set(key, (counts.get(key) ?? 0) + 1);
+        if (call === '' || !ours(line) || /^(execve|getcwd)/.test(line)) continue;
+        again();
+        const { status, stderr } = injected(process.execPath, args, {
+          cwd,
+          inject: [`${call}:error=EIO:when=${counts.get(key)}`],
+        });
+        const now = content('b') === 'old' ? 'old' : content('b') === 'new'.repeat(100) ? 'new' : 'neither';
+        const told = /\(EIO, /.test(stderr);
+        expect([line, now, status, told, left()]).toEqual(
+          now === 'new' ? [line, 'new', told && status === 4 ? 4 : 0, status === 4, []] : [line, 'old', 1, true, []],
+        );
+        tried++;
+      }
+      expect(tried).toBeGreaterThan(10);
+    },
+  );
 
   it('fsync of the file that fails: exit 1, tried once, the old file stays', async () => {
     const { status, stderr } = await traced(['fsync:error=EIO:when=1'], 'a b --durable');
