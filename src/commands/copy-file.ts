@@ -120,7 +120,7 @@ async function replace(from: OpenSource, path: string, job: Job, run: Run, again
     }
     countLosses(lost, totals);
     if (outcome === 'replaced' && nativeReason())
-      context.debug(() => `${path}: the old file's ACL and extended attributes were not looked at: ${nativeReason()}`);
+      context.debug(() => `${path}: the old file's extended attributes were not looked at: ${nativeReason()}`);
     finished(job, { ...result, bytes }, sum, run, saved(confirmed, path, run));
   } catch (error) {
     atomic.discard();

@@ -100,7 +100,11 @@ export function attributesOf(
   return {
     // An ACL goes with the mode, whose group bits are its mask.
     ...(preserve.has('mode') &&
-      typeof source === 'number' && { mode: Number(before.mode) & 0o7777, acl: readAccessAcl(source) }),
+      typeof source === 'number' && {
+        mode: Number(before.mode) & 0o7777,
+        acl: readAccessAcl(source),
+        aclModel: source,
+      }),
     ...(preserve.has('ownership') && { uid: Number(before.uid), gid: Number(before.gid) }),
     ...(preserve.has('timestamps') && { atimeNs: before.atimeNs, mtimeNs: before.mtimeNs }),
     ...(preserve.has('xattr') && (readExtended(source) ?? { unreadable: true })),

@@ -174,6 +174,7 @@ export class AtomicFile {
           uid: Number(regular.uid),
           gid: Number(regular.gid),
           mode: Number(regular.mode) & 0o7777,
+          aclModel: this.path,
           ...readExtended(this.path),
         }
       : { mode: modeHere(this.path, newMode) };
