@@ -141,6 +141,15 @@ describe('copy refuses what cannot be meant', () => {
     });
     expect(await asNobody(['copy', 'open', 'his/x'], { cwd })).toMatchObject({ status: 0, stderr: '' });
     expect(left(at('his'))).toEqual([]);
+    // What can be written to but not replaced is said to be so.
+    put('closed/his', 'old');
+    chmodSync(at('closed/his'), 0o666);
+    const { stderr } = await asNobody(['copy', 'open', 'closed/his'], { cwd });
+    expect(stderr).toContain(
+      'closed/his: permission denied (EACCES, open) — destination left as it was; --in-place would write into it\n',
+    );
+    expect((await asNobody(['copy', '--in-place', 'open', 'closed/his'], { cwd })).status).toBe(0);
+    expect(content('closed/his')).toBe('open');
   });
 
   it.skipIf(!isRoot)(
