@@ -23,6 +23,7 @@ import { join } from 'node:path';
 import { beforeEach, describe, expect, it } from 'vitest';
 import { traced as injected } from '../helpers/injection.js';
 import { bin, eventually, isRoot, outcome, shell, sluice, temporary } from '../helpers/sluice.js';
+import { onTerminal } from '../helpers/terminal.js';
 import { asNobody } from '../helpers/unprivileged.js';
 
 let cwd: string;
@@ -318,6 +319,20 @@ describe('copy that is interrupted', () => {
     expect({ died, stderr }).toEqual({ died: signal, stderr: '' });
     expect(content('b')).toBe('old');
     expect(left()).toEqual([]);
+  });
+
+  it.each([
+    ['nohup', (run: string) => `nohup ${run} 2> nohup.err`],
+    ["a shell that has said trap '' HUP", (run: string) => `/bin/bash -c "trap '' HUP; ${run}; exit \\$?"`],
+  ])('SIGHUP: goes on under %s', async (_, line) => {
+    put('a', Buffer.alloc(300_000, 'a'));
+    put('b', 'old');
+    writeFileSync(at('run'), `echo $$ > pid\nexec "${process.execPath}" "${bin}" copy --limit-rate=150K a b\n`);
+    const ended = onTerminal({ shell: line('/bin/sh ./run') }, { cwd });
+    const pid = await eventually('it is at work', () => (left().length > 0 ? Number(content('pid')) : 0));
+    process.kill(pid, 'SIGHUP');
+    expect((await ended).status).toBe(0);
+    expect(readFileSync(at('b')).length).toBe(300_000);
   });
 
   it('kill -9: the old file stays', async () => {
