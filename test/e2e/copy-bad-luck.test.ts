@@ -460,6 +460,12 @@ describe('copy of a source that does not hold still', () => {
     expect(readFileSync(at('b')).equals(readFileSync(at('a')))).toBe(true);
   });
 
+  it('changed, but that is allowed: copied again all the same, without a warning', async () => {
+    const { status, stderr } = await during(() => writeSync(openSync(at('a'), 'r+'), 'XX', 500_000), '--allow-changed');
+    expect([status, stderr]).toEqual([0, '']);
+    expect(readFileSync(at('b')).equals(readFileSync(at('a')))).toBe(true);
+  });
+
   it('shrank: copied again, and never hangs', async () => {
     const { status } = await during(() => truncateSync(at('a'), 1000));
     expect(status).toBe(0);
