@@ -275,6 +275,7 @@ l' 'b\\s' d > sums; sha256sum -c sums`,
     expect((await shell('sluice copy --checksum=sha512 a c | sha512sum -c', { cwd })).out).toBe('c: OK\n');
     const { records } = await copy('--json', '--checksum', 'a', 'c');
     expect(records()[0]).toMatchObject({ type: 'copied', sha256: expect.stringMatching(/^[0-9a-f]{64}$/) });
+    expect((await copy('--json', '--checksum=SHA256', 'a', 'c')).records()[0]).toEqual(records()[0]);
   });
 
   it('a pipe into a file, checked; and the file into a pipe', async () => {
