@@ -21,7 +21,7 @@ import {
 } from 'node:fs';
 import { join } from 'node:path';
 import { beforeEach, describe, expect, it } from 'vitest';
-import { traced as injected } from '../helpers/injection.js';
+import { traced as injected, positionOf } from '../helpers/injection.js';
 import { bin, eventually, isRoot, outcome, shell, sluice, temporary } from '../helpers/sluice.js';
 import { onTerminal } from '../helpers/terminal.js';
 import { asNobody } from '../helpers/unprivileged.js';
@@ -217,6 +217,38 @@ describe.skipIf(!hasStrace)('copy with failing system calls (needs strace)', () 
     // The kernel is told to take a few bytes only: the call's length is not changed, so its answer has to be believed.
     expect((await shell(`ulimit -f 400; sluice copy a b`, { cwd })).status).not.toBe(0); // EFBIG at 400 KiB
     old();
+  });
+
+  it('a write that took less than it said: what has come is counted at the end', () => {
+    const args = [bin, 'copy', 'a', 'b'];
+    const env = { ...process.env, SLUICE_NATIVE: '0', UV_THREADPOOL_SIZE: '1' };
+    const run = injected(process.execPath, args, { cwd, env });
+    const last = positionOf(run, 'write', (line) => line.includes('.b.sluice-'), 'last');
+    const taken = /= (\d+)$/.exec(
+      run.calls.findLast((line) => line.startsWith('write(') && line.includes('.b.sluice-'))!,
+    );
+    put('b', 'old');
+    const inject = [`write:retval=${taken![1]}:when=${last}`];
+    const { status, stderr } = injected(process.execPath, args, { cwd, env, inject });
+    expect(stderr).toMatch(/b: only \d+ of 700000 bytes were written — destination left as it was/);
+    expect(status).toBe(1);
+    old();
+  });
+
+  it('a signal that comes with the end of the input wins: the producer may have died of the same', () => {
+    const args = ['-c', 'printf new | "$0" "$1" copy - b', process.execPath, bin];
+    // Where the end of the pipe comes among the reads depends a little on who is first.
+    for (let tries = 0; tries < 20; tries++) {
+      put('b', 'old');
+      const end = positionOf(injected('/bin/sh', args, { cwd }), 'read', (line) => /<pipe:.*= 0$/.test(line), 'last');
+      put('b', 'old');
+      const { calls } = injected('/bin/sh', args, { cwd, inject: [`read:signal=INT:when=${end}`] });
+      const signal = calls.findIndex((line) => line.startsWith('--- SIGINT'));
+      if (!/^read\(.*<pipe:.*= 0$/.test(calls[signal - 1] ?? '')) continue;
+      old();
+      return;
+    }
+    throw new Error('the signal never came with the end');
   });
 
   it('EIO on reading: the source is named, and the destination is what it was', async () => {

@@ -85,6 +85,25 @@ describe.skipIf(!hasStrace || !calls)('the end of the process', () => {
   });
 });
 
+describe.skipIf(!hasStrace || !calls)('--verify', () => {
+  it('reads from storage: what is in memory is written out, dropped, and then read, before the file has its name', () => {
+    const cwd = temporary();
+    writeFileSync(join(cwd, 'a'), large);
+    const traced = strace(process.execPath, [bin, 'copy', '--verify', 'a', 'b'], {
+      cwd,
+      decode: true,
+      trace: 'fsync,fadvise64,read,pread64,rename',
+    });
+    const steps = traced.calls.flatMap((call) => {
+      const [name] = /^\w+/.exec(call) ?? [];
+      if (!call.includes('.b.sluice-') || !name) return [];
+      return name === 'fadvise64' && !call.includes('DONTNEED') ? [] : [name.replace('pread64', 'read')];
+    });
+    expect(steps.filter((name, i) => name !== steps[i - 1])).toEqual(['fsync', 'fadvise64', 'read', 'rename']);
+    expect(traced.status).toBe(0);
+  });
+});
+
 describe('without native calls', () => {
   /** The project as npm installs it, without its optional dependency, or with one that cannot be loaded. */
   function installed(koffi?: string): string {
