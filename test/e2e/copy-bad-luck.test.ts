@@ -235,6 +235,21 @@ describe.skipIf(!hasStrace)('copy with failing system calls (needs strace)', () 
     old();
   });
 
+  it('--verify: storage that gives back something else is told, and nothing replaced', () => {
+    const args = [bin, 'copy', '--verify', 'a', 'b'];
+    const run = injected(process.execPath, args, { cwd });
+    expect([run.status, content('b')]).toEqual([0, content('a')]);
+    put('b', 'old');
+    const readBack = positionOf(run, 'pread64', (line) => line.includes('.b.sluice-'));
+    const { status, stderr } = injected(process.execPath, args, {
+      cwd,
+      inject: [`pread64:poke_exit=@arg2=00:when=${readBack}`],
+    });
+    expect(stderr).toBe('sluice copy: b: what was read back is not what was written — destination left as it was\n');
+    expect(status).toBe(1);
+    old();
+  });
+
   it('a signal that comes with the end of the input wins: the producer may have died of the same', () => {
     const args = ['-c', 'printf new | "$0" "$1" copy - b', process.execPath, bin];
     // Where the end of the pipe comes among the reads depends a little on who is first.

@@ -254,6 +254,24 @@ describe('a source that grows faster than it is read', () => {
   });
 });
 
+describe('a size that is not the truth', () => {
+  it.each([0, 3])('of %i bytes, and which stays: all that can be read is copied', async (size) => {
+    put('told', 'x'.repeat(size));
+    put('truth', 'y'.repeat(300_000));
+    const truth = new FileIO(at('truth'), 'r');
+    class Lying extends FileIO {
+      override readInto(view: Uint8Array): number | null {
+        return truth.readInto(view);
+      }
+    }
+    using source = new Lying(at('told'), 'r');
+    using sink = new FileIO(at('out'), 'w+');
+    expect(await copyContent(source, sink, {})).toMatchObject({ bytes: 300_000, change: undefined });
+    truth.close();
+    expect(content('out')).toBe(content('truth'));
+  });
+});
+
 describe('the command line, by its edges', () => {
   it('an unknown option with a value is near to one without', async () => {
     const { status, stderr } = await copy('--progres=never', 'a', 'b');

@@ -236,6 +236,9 @@ describe('copy: what is kept', () => {
     utimesSync(at('b'), 2000, 2000);
     await copy('-u', 'a', 'b');
     expect(content('b')).toBe('destination');
+    utimesSync(at('a'), 2000, 2000); // Of one time: not newer.
+    expect((await copy('-u', '-v', 'a', 'b')).out).toBe('b: skipped: it is not older than the source\n');
+    expect(content('b')).toBe('destination');
     utimesSync(at('a'), 3000, 3000);
     await copy('-u', 'a', 'b');
     expect(content('b')).toBe('source');
