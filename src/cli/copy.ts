@@ -166,7 +166,7 @@ function textOf(record: JsonRecord, { verbose }: Options): string | undefined {
 export async function run(options: Options, operands: string[], context: Context): Promise<Outcome> {
   const settled = { ...settle(options, operands), conversion: await conversionOf(options) };
   if (settled.conversion) refuseConverting(settled);
-  if (settled.checksum !== undefined) await checkDigest(settled.checksum);
+  if (settled.checksum !== undefined) settled.checksum = await digestNamed(settled.checksum);
   return copy(settled, context);
 }
 
@@ -231,12 +231,15 @@ function refuseConverting({ resume, reflink }: Omit<CopyOptions, 'conversion'>):
   if (other) throw new UsageError(`${other} keeps the bytes as they are: it excludes converting them`);
 }
 
-async function checkDigest(name: string): Promise<void> {
+/** The name by which the digest is known here; that of the records too. */
+async function digestNamed(name: string): Promise<string> {
   const known = (await import('node:crypto')).getHashes();
-  if (!known.includes(name))
+  const found = [name.toLowerCase(), name].find((each) => known.includes(each));
+  if (found === undefined)
     throw new UsageError(
       `unknown digest '${name}'; there are ${digests.filter((each) => known.includes(each)).join(', ')}, …`,
     );
+  return found;
 }
 
 const usual: Preserved[] = ['mode', 'ownership', 'timestamps'];

@@ -4,7 +4,8 @@ import type { BufferedWriter } from '../io/buffered-writer.js';
 import type { BufferingChoice } from '../io/buffering.js';
 import { failure } from '../io/failure.js';
 import { encodePath } from '../io/path.js';
-import { PatientFileIO, standardWriter } from '../io/standard-streams.js';
+import { standardWriter } from '../io/standard-streams.js';
+import { writeAll } from '../io/write-all.js';
 
 /** What messages call it. */
 export const standardOutput = 'standard output';
@@ -12,10 +13,8 @@ export const standardOutput = 'standard output';
 /** Unbuffered: what is said on stderr is out at once. A stderr that cannot be written to is nobody's business. */
 export class StandardError {
   write(text: string): void {
-    const bytes = encodePath(text);
     try {
-      const file = new PatientFileIO(2, 'w', { closefd: false });
-      for (let at = 0; at < bytes.length; ) at += file.write(bytes.subarray(at)) ?? 0;
+      writeAll(2, encodePath(text));
     } catch {
       // Where would one say so?
     }

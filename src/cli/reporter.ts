@@ -43,13 +43,13 @@ export class Reporter implements Context {
       return;
     }
     const text = this.#options.render?.(record);
-    if (text?.out !== undefined) this.#out(`${text.out}\n`, text.styled);
+    if (text?.out !== undefined) this.#out(text.out, text.styled);
     if (text?.err !== undefined)
-      this.#err(`${this.#terminal.err && !text.styled ? escapeLines(text.err) : text.err}\n`);
+      this.#err(`${this.#terminal.err && !text.styled ? escapeForTerminal(text.err) : text.err}\n`);
   }
 
   print(line: string): void {
-    if (!this.#options.json) this.#out(`${line}\n`);
+    if (!this.#options.json) for (const each of line.split('\n')) this.#out(each);
   }
 
   warn(message: string, { path, code }: { path?: string; code?: string } = {}): void {
@@ -135,19 +135,20 @@ export class Reporter implements Context {
   }
 
   #json(record: JsonRecord): void {
-    const line = `${JSON.stringify(withBytes(record))}\n`;
-    if (this.#options.dataOnStdout) this.#err(line);
-    else this.#out(line);
+    const line = JSON.stringify(withBytes(record));
+    if (this.#options.dataOnStdout) this.#err(`${line}\n`);
+    else this.#out(line, true);
   }
 
+  /** One line, in which no name may move the cursor; or, `styled`, what is fit for a terminal as it is. */
   #out(text: string, styled = false): void {
+    const shown = (terminal: boolean) => `${terminal && !styled ? escapeForTerminal(text) : text}\n`;
     if (this.#options.dataOnStdout) {
-      this.#err(this.#terminal.err && !styled ? escapeLines(text) : text);
+      this.#err(shown(this.#terminal.err));
       return;
     }
     if (this.#terminal.err) this.#display?.clear();
-    const unsafe = this.#terminal.out && !this.#options.json && !styled;
-    this.#stdout.write(encodePath(unsafe ? escapeLines(text) : text));
+    this.#stdout.write(encodePath(shown(this.#terminal.out)));
   }
 
   #err(text: string): void {
@@ -161,8 +162,6 @@ export function wording({ message, code, syscall, state }: SluiceError): string 
   const kind = [code?.startsWith('ERR_') ? undefined : code, syscall].filter((word) => word !== undefined).join(', ');
   return message + (kind ? ` (${kind})` : '') + (state === undefined ? '' : ` — ${state}`);
 }
-
-const escapeLines = (text: string): string => text.split('\n').map(escapeForTerminal).join('\n');
 
 /** Every string that is not valid Unicode is a path with other bytes: these go beside it, in base64. */
 function withBytes(record: JsonRecord): Record<string, unknown> {

@@ -3,11 +3,13 @@
 import { Command, CommanderError } from 'commander';
 import type { Outcome } from '../commands/context.js';
 import { blockedReads } from '../io/blocked-reads.js';
+import { bufferingChoices, unknownBuffering } from '../io/buffering.js';
 import { failure } from '../io/failure.js';
 import { givenArguments } from './argv.js';
 import { type CommandLine, commands } from './commands.js';
 import { exitCodeOf, exitCodes } from './exit-codes.js';
 import { addGlobalOptions, flags, type GlobalOptions, valued } from './globals.js';
+import { leaveAtOnce } from './leave.js';
 import { StandardError, StandardOutput } from './output.js';
 import { ClosedPipe, Reporter, wording } from './reporter.js';
 import { handleSignals } from './signals.js';
@@ -19,6 +21,7 @@ declare const SLUICE_VERSION: string;
 /** Runs the command line and sets the process's exit code. Never throws. */
 export async function run(): Promise<void> {
   await settle(givenArguments());
+  leaveAtOnce();
   // A read that was given up still blocks its thread, and the program would wait for it: for a key on a terminal, say.
   if (blockedReads() > 0) {
     const { native } = await import('../io/native.js');
@@ -111,6 +114,11 @@ async function runCommand(name: string, line: CommandLine, given: string[]): Pro
     render,
   });
   handleSignals(() => reporter.abandon());
+  const unknown = options.buffering === undefined ? unknownBuffering(process.env) : undefined;
+  if (unknown !== undefined)
+    reporter.warn(`SLUICE_BUFFERING has no '${unknown}'; there are ${bufferingChoices.join(', ')}: auto is taken`, {
+      code: 'ERR_ENVIRONMENT',
+    });
   let outcome: Outcome;
   try {
     outcome = await line.run(options as never, operands, reporter, options);

@@ -1,7 +1,7 @@
 // `sluice atomic-write`: what comes from stdin or a command becomes a file, whole and saved, or the file stays as it was.
 // This decides what is done, and in which order; the files beside it know how input comes, what guards ask, and the rest.
 
-import { accessSync, closeSync, constants, fstatSync, lstatSync, openSync } from 'node:fs';
+import { closeSync, fstatSync, lstatSync, openSync } from 'node:fs';
 import { AtomicFile, type Committed, type DurabilityWish } from '../io/atomic-file.js';
 import type { Ended } from '../io/child-output.js';
 import { failure, SluiceError } from '../io/failure.js';
@@ -10,7 +10,7 @@ import { copyInto } from '../io/pump.js';
 import type { Sink } from '../io/raw.js';
 import { isThere, removeQuietly, sidecarBeside } from '../io/sidecar.js';
 import type { StreamOutput } from '../io/stream-output.js';
-import { resolveTarget } from '../io/target.js';
+import { canOnlyOverwrite, resolveTarget } from '../io/target.js';
 import type { Version } from '../io/version.js';
 import { beforeInput, beforeReplacing, type Guards, Refused, sealRefusal } from './atomic-guards.js';
 import { type Input, type InputOptions, openInput } from './atomic-input.js';
@@ -311,12 +311,7 @@ function dropSidecar(path: string): void {
 function hinted(error: unknown, path: string): unknown {
   if (!(error instanceof SluiceError) || error instanceof Changed) return error;
   const { code, syscall, state } = error;
-  if (!['EBUSY', 'EXDEV', 'EACCES', 'EPERM', 'EROFS'].includes(code ?? '')) return error;
-  try {
-    accessSync(fsPath(path), constants.W_OK);
-  } catch {
-    return error;
-  }
+  if (!canOnlyOverwrite(error, path)) return error;
   const beside = syscall === 'open' ? ' with --sidecar DIR' : '';
   const message = `${error.message}: it cannot be replaced here; --in-place${beside} would overwrite it`;
   return new SluiceError(message, {

@@ -13,6 +13,7 @@ import { FileIO } from '../io/file-io.js';
 import { native, nativeReason } from '../io/native.js';
 import { decodePath, fsPath } from '../io/path.js';
 import type { Sink } from '../io/raw.js';
+import { canOnlyOverwrite } from '../io/target.js';
 import type { Context } from './context.js';
 import type { CopyOptions, Job, Run } from './copy.js';
 import { attributesOf, checkSource, type OpenSource, openSource, SourceChanged, sourceName } from './copy-source.js';
@@ -51,7 +52,10 @@ export async function copyFile(job: Job, run: Run): Promise<void> {
       }
       return;
     } catch (error) {
-      if (!(error instanceof SourceChanged) || attempt === 2) throw blamed(error, job, job.destination, state);
+      if (!(error instanceof SourceChanged) || attempt === 2) {
+        const told = blamed(error, job, job.destination, state);
+        throw inPlace ? told : hinted(told, path);
+      }
       run.context.debug(() => `${job.source}: ${error.message}; copying it again`);
       run.onBytes(-moved);
     }
@@ -62,6 +66,14 @@ export async function copyFile(job: Job, run: Run): Promise<void> {
 function blamed(error: unknown, job: Job, destination: string, state: string): SluiceError {
   const reading = isSystemError(error) && /^p?readv?(64)?$/.test(error.syscall ?? '');
   return failure(error, { path: reading ? sourceName(job.source) : destination, state });
+}
+
+/** With what would do where the destination can be written to but not replaced. */
+function hinted(error: SluiceError, path: string): SluiceError {
+  const { code, syscall, message } = error;
+  if (error.path !== path || !canOnlyOverwrite(error, path)) return error;
+  const state = `${untouched}; --in-place would write into it`;
+  return new SluiceError(message, { path, state, cause: error, ...(code && { code }), ...(syscall && { syscall }) });
 }
 
 /** A symlink to a file keeps its place, and the file it leads to is meant. */
@@ -120,7 +132,7 @@ async function replace(from: OpenSource, path: string, job: Job, run: Run, again
     }
     countLosses(lost, totals);
     if (outcome === 'replaced' && nativeReason())
-      context.debug(() => `${path}: the old file's ACL and extended attributes were not looked at: ${nativeReason()}`);
+      context.debug(() => `${path}: the old file's extended attributes were not looked at: ${nativeReason()}`);
     finished(job, { ...result, bytes }, sum, run, saved(confirmed, path, run));
   } catch (error) {
     atomic.discard();

@@ -32,9 +32,9 @@ export async function openSource({ source, stat }: Job): Promise<OpenSource> {
   const type = fstatSync(file.fileno());
   const name = sourceName(source);
   if (!type.isFIFO() && !type.isSocket() && !type.isCharacterDevice())
-    return { name, file, source: file, close: () => file.close() };
+    return { name, file, source: file, close: () => closeQuietly(file) };
   const { canBlock, streamInput } = await import('../io/stream-input.js');
-  if (!canBlock(file.fileno())) return { name, file, source: file, close: () => file.close() };
+  if (!canBlock(file.fileno())) return { name, file, source: file, close: () => closeQuietly(file) };
   const stream = streamInput(file.fileno());
   return {
     name,
@@ -48,9 +48,18 @@ export async function openSource({ source, stat }: Job): Promise<OpenSource> {
     }),
     close: () => {
       stream.close();
-      file.close();
+      closeQuietly(file);
     },
   };
+}
+
+/** What has been read has been read: there is nothing that closing could still tell. */
+function closeQuietly(file: FileIO): void {
+  try {
+    file.close();
+  } catch {
+    // It is closed all the same.
+  }
 }
 
 /** What messages call it. */
@@ -91,7 +100,11 @@ export function attributesOf(
   return {
     // An ACL goes with the mode, whose group bits are its mask.
     ...(preserve.has('mode') &&
-      typeof source === 'number' && { mode: Number(before.mode) & 0o7777, acl: readAccessAcl(source) }),
+      typeof source === 'number' && {
+        mode: Number(before.mode) & 0o7777,
+        acl: readAccessAcl(source),
+        aclModel: source,
+      }),
     ...(preserve.has('ownership') && { uid: Number(before.uid), gid: Number(before.gid) }),
     ...(preserve.has('timestamps') && { atimeNs: before.atimeNs, mtimeNs: before.mtimeNs }),
     ...(preserve.has('xattr') && (readExtended(source) ?? { unreadable: true })),

@@ -246,6 +246,9 @@ function refuse({ source, destination, stat }: Job, options: CopyOptions): void 
     });
   if (options.directory === 'never' && to?.isDirectory())
     throw new SluiceError('is a directory, and -T does not copy into it', { code: 'EISDIR', path: destination, state });
+  // The system would say so too, but only of the finished file.
+  if (destination.endsWith('/') && !to?.isDirectory())
+    throw new SluiceError('is not a directory', { code: 'ENOTDIR', path: destination, state });
 }
 
 /** A symlink, copied as one, must not take its own place, nor that of the file that it leads to. */

@@ -93,13 +93,19 @@ export class AtomicFile {
       // Registered before it is made: a signal can only come between two turns of the event loop, an exception at once.
       this.#finished = whileUnfinished(() => this.discard());
       this.temp = temp;
+      let fd: number | undefined;
       try {
-        this.file = new FileIO(openSync(fsPath(temp), O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW, 0o600), 'r+');
+        fd = openSync(fsPath(temp), O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW, 0o600);
+        this.file = new FileIO(fd, 'r+');
         return;
       } catch (error) {
         this.#finished();
-        if (isSystemError(error, 'EEXIST') && attempt < 10) continue;
+        if (fd === undefined && isSystemError(error, 'EEXIST') && attempt < 10) continue;
         this.#state = 'done';
+        if (fd !== undefined) {
+          closeSync(fd);
+          unlinkQuietly(temp);
+        }
         throw failure(error, { path, state: untouched });
       }
     }
@@ -168,6 +174,7 @@ export class AtomicFile {
           uid: Number(regular.uid),
           gid: Number(regular.gid),
           mode: Number(regular.mode) & 0o7777,
+          aclModel: this.path,
           ...readExtended(this.path),
         }
       : { mode: modeHere(this.path, newMode) };

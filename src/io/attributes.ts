@@ -6,6 +6,7 @@ import { aclUnderMode, groupRights } from './acl.js';
 import { isSystemError } from './failure.js';
 import { native } from './native.js';
 import { fsPath } from './path.js';
+import { modeUnderUnseenAcl } from './unseen-acl.js';
 import { writeAccessAcl, writeXattrs } from './xattrs.js';
 
 export interface Attributes {
@@ -18,6 +19,8 @@ export interface Attributes {
   mtimeNs?: bigint | undefined;
   /** The access ACL, brought under `mode`; null = there is to be none. Not given: the one that is there stays. */
   acl?: Buffer | null | undefined;
+  /** The file, open or by its path, whose ACL is to stay, where there are no native calls to read it with. */
+  aclModel?: number | string | undefined;
   /** Extended attributes to add. */
   xattrs?: ReadonlyMap<string, Buffer> | undefined;
   /** Extended attributes that should be among them but could not be read. */
@@ -60,6 +63,11 @@ export function applyAttributes(fd: number, current: { uid: number; gid: number 
       // Without the ACL the group bits, which were its mask, are the group's own.
       if (mode !== undefined && acl) mode &= ~0o070 | (groupRights(acl) << 3);
     }
+  }
+  if (attributes.acl === undefined && attributes.aclModel !== undefined && mode !== undefined && !native()) {
+    const under = modeUnderUnseenAcl(attributes.aclModel, fd, mode, !lost.includes('owner'));
+    if (!under.whole) lost.push('xattr');
+    mode = under.mode;
   }
   if (mode !== undefined) {
     try {

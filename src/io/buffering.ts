@@ -46,10 +46,20 @@ export function decideBuffering(
 }
 
 function fromEnvironment(environment: Environment): BufferingChoice {
-  const unbuffered = environment.SLUICE_UNBUFFERED;
-  if (unbuffered !== undefined && unbuffered !== '' && unbuffered !== '0') return 'none';
+  if (saysUnbuffered(environment)) return 'none';
   const named = environment.SLUICE_BUFFERING;
   return bufferingChoices.find((choice) => choice === named) ?? 'auto';
+}
+
+function saysUnbuffered({ SLUICE_UNBUFFERED: value }: Environment): boolean {
+  return value !== undefined && value !== '' && value !== '0';
+}
+
+/** What the environment asks for in vain: there is no such buffering, and auto is taken for it. */
+export function unknownBuffering(environment: Environment): string | undefined {
+  const named = environment.SLUICE_BUFFERING;
+  if (!named || saysUnbuffered(environment)) return undefined;
+  return (bufferingChoices as readonly string[]).includes(named) ? undefined : named;
 }
 
 /** The buffer for a file whose preferred size of reads and writes is `blockSize`, in bytes. */

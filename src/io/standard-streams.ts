@@ -5,6 +5,7 @@ import { BufferedWriter } from './buffered-writer.js';
 import { type Buffering, type BufferingChoice, type DescriptorKind, decideBuffering } from './buffering.js';
 import type { Bytes } from './bytes.js';
 import { FileIO } from './file-io.js';
+import { patiently } from './write-all.js';
 
 /** A descriptor that a neighbour may have made non-blocking: where it would block, this waits. */
 export class PatientFileIO extends FileIO {
@@ -21,16 +22,6 @@ export class PatientFileIO extends FileIO {
   }
   override write(view: Bytes): number | null {
     return patiently(() => super.write(view));
-  }
-}
-
-const clock = new Int32Array(new SharedArrayBuffer(4));
-
-function patiently<T>(call: () => T | null): T | null {
-  for (let wait = 1; ; wait = Math.min(wait * 2, 16)) {
-    const result = call();
-    if (result !== null) return result;
-    Atomics.wait(clock, 0, 0, wait);
   }
 }
 

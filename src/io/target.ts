@@ -1,7 +1,7 @@
 // What a name to be written to stands for: a file to be replaced (symlinks followed to their end, even where nothing is
 // there yet), or a channel that is written through: a descriptor of our own, a FIFO, a device.
 
-import { type BigIntStats, lstatSync, readlinkSync, statSync } from 'node:fs';
+import { accessSync, type BigIntStats, constants, lstatSync, readlinkSync, statSync } from 'node:fs';
 import { dirname, isAbsolute } from 'node:path';
 import { failure, SluiceError } from './failure.js';
 import { decodePath, fsPath } from './path.js';
@@ -50,4 +50,15 @@ function descriptorOf(path: string): number | undefined {
   if (path === '/dev/stderr') return 2;
   const match = /^\/(?:dev|proc\/self)\/fd\/(\d+)$/.exec(path);
   return match ? Number(match[1]) : undefined;
+}
+
+/** Did replacing the file at `path` fail where writing into it would not: a bind mount, a directory that is another's? */
+export function canOnlyOverwrite({ code }: SluiceError, path: string): boolean {
+  if (!['EBUSY', 'EXDEV', 'EACCES', 'EPERM', 'EROFS'].includes(code ?? '')) return false;
+  try {
+    accessSync(fsPath(path), constants.W_OK);
+    return true;
+  } catch {
+    return false;
+  }
 }

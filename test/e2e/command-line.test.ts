@@ -18,6 +18,23 @@ describe('the command line', () => {
     expect(stderr).toContain('no space left on device');
   });
 
+  it('says that SLUICE_BUFFERING is not understood, unless nobody asks it', async () => {
+    const cwd = temporary();
+    writeFileSync(join(cwd, 'a'), 'a\n');
+    const run = (args: string[], more = {}) =>
+      sluice([...args, 'a', '-'], { cwd, env: { SLUICE_BUFFERING: 'lines', ...more } });
+    const { status, out, stderr } = await run(['copy']);
+    expect({ status, out, stderr }).toEqual({
+      status: 0,
+      out: 'a\n',
+      stderr:
+        "sluice copy: warning: SLUICE_BUFFERING has no 'lines'; there are auto, line, block, none: auto is taken\n",
+    });
+    for (const said of [run(['copy', '--buffering=line']), run(['copy'], { SLUICE_UNBUFFERED: '1' })])
+      expect((await said).stderr).toBe('');
+    expect((await run(['copy', '-q'], { SLUICE_BUFFERING: 'none' })).stderr).toBe('');
+  });
+
   it('opens --help with examples, and lists every command', async () => {
     for (const args of [['--help'], ['-h'], ['help']]) {
       const { status, out } = await sluice(args);

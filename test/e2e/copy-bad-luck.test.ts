@@ -11,6 +11,7 @@ import {
   openSync,
   readdirSync,
   readFileSync,
+  rmSync,
   statSync,
   symlinkSync,
   truncateSync,
@@ -20,7 +21,9 @@ import {
 } from 'node:fs';
 import { join } from 'node:path';
 import { beforeEach, describe, expect, it } from 'vitest';
+import { traced as injected, positionOf } from '../helpers/injection.js';
 import { bin, eventually, isRoot, outcome, shell, sluice, temporary } from '../helpers/sluice.js';
+import { onTerminal } from '../helpers/terminal.js';
 import { asNobody } from '../helpers/unprivileged.js';
 
 let cwd: string;
@@ -140,6 +143,15 @@ describe('copy refuses what cannot be meant', () => {
     });
     expect(await asNobody(['copy', 'open', 'his/x'], { cwd })).toMatchObject({ status: 0, stderr: '' });
     expect(left(at('his'))).toEqual([]);
+    // What can be written to but not replaced is said to be so.
+    put('closed/his', 'old');
+    chmodSync(at('closed/his'), 0o666);
+    const { stderr } = await asNobody(['copy', 'open', 'closed/his'], { cwd });
+    expect(stderr).toContain(
+      'closed/his: permission denied (EACCES, open) — destination left as it was; --in-place would write into it\n',
+    );
+    expect((await asNobody(['copy', '--in-place', 'open', 'closed/his'], { cwd })).status).toBe(0);
+    expect(content('closed/his')).toBe('open');
   });
 
   it.skipIf(!isRoot)(
@@ -208,6 +220,53 @@ describe.skipIf(!hasStrace)('copy with failing system calls (needs strace)', () 
     old();
   });
 
+  it('a write that took less than it said: what has come is counted at the end', () => {
+    const args = [bin, 'copy', 'a', 'b'];
+    const env = { ...process.env, SLUICE_NATIVE: '0', UV_THREADPOOL_SIZE: '1' };
+    const run = injected(process.execPath, args, { cwd, env });
+    const last = positionOf(run, 'write', (line) => line.includes('.b.sluice-'), 'last');
+    const taken = /= (\d+)$/.exec(
+      run.calls.findLast((line) => line.startsWith('write(') && line.includes('.b.sluice-'))!,
+    );
+    put('b', 'old');
+    const inject = [`write:retval=${taken![1]}:when=${last}`];
+    const { status, stderr } = injected(process.execPath, args, { cwd, env, inject });
+    expect(stderr).toMatch(/b: only \d+ of 700000 bytes were written — destination left as it was/);
+    expect(status).toBe(1);
+    old();
+  });
+
+  it('--verify: storage that gives back something else is told, and nothing replaced', () => {
+    const args = [bin, 'copy', '--verify', 'a', 'b'];
+    const run = injected(process.execPath, args, { cwd });
+    expect([run.status, content('b')]).toEqual([0, content('a')]);
+    put('b', 'old');
+    const readBack = positionOf(run, 'pread64', (line) => line.includes('.b.sluice-'));
+    const { status, stderr } = injected(process.execPath, args, {
+      cwd,
+      inject: [`pread64:poke_exit=@arg2=00:when=${readBack}`],
+    });
+    expect(stderr).toBe('sluice copy: b: what was read back is not what was written — destination left as it was\n');
+    expect(status).toBe(1);
+    old();
+  });
+
+  it('a signal that comes with the end of the input wins: the producer may have died of the same', () => {
+    const args = ['-c', 'printf new | "$0" "$1" copy - b', process.execPath, bin];
+    // Where the end of the pipe comes among the reads depends a little on who is first.
+    for (let tries = 0; tries < 20; tries++) {
+      put('b', 'old');
+      const end = positionOf(injected('/bin/sh', args, { cwd }), 'read', (line) => /<pipe:.*= 0$/.test(line), 'last');
+      put('b', 'old');
+      const { calls } = injected('/bin/sh', args, { cwd, inject: [`read:signal=INT:when=${end}`] });
+      const signal = calls.findIndex((line) => line.startsWith('--- SIGINT'));
+      if (!/^read\(.*<pipe:.*= 0$/.test(calls[signal - 1] ?? '')) continue;
+      old();
+      return;
+    }
+    throw new Error('the signal never came with the end');
+  });
+
   it('EIO on reading: the source is named, and the destination is what it was', async () => {
     const inject = `-P "$PWD/a" -e trace=read,pread64 -e inject=read,pread64:error=EIO`;
     const { status, stderr } = await shell(
@@ -218,6 +277,45 @@ describe.skipIf(!hasStrace)('copy with failing system calls (needs strace)', () 
     expect(status).toBe(1);
     old();
   });
+
+  // Every call that has to do with one of the three files, or their directory, fails in one run.
+  it.each([[[]], [['-p', '--durable', '--preserve=xattr']], [['--backup', '--verify']]])(
+    'EIO anywhere, with options %j: old and an error, or new; never a temp file',
+    { timeout: 120_000 },
+    (options) => {
+      put('a', 'new'.repeat(100));
+      const ours = (line: string) =>
+        line.replace(/AT_FDCWD<.*?>/g, '').includes(cwd) || /"(a|b|b~|\.|\.\/\.b.*)"/.test(line);
+      const args = [bin, 'copy', ...options, 'a', 'b'];
+      const again = () => {
+        put('b', 'old');
+        rmSync(at('b~'), { force: true });
+      };
+      again();
+      const run = injected(process.execPath, args, { cwd });
+      expect(run.status).toBe(0);
+      const counts = new Map<string, number>();
+      let tried = 0;
+      for (const [i, line] of run.calls.entries()) {
+        const call = /^\w+/.exec(line)?.[0] ?? '';
+        const key = `${run.threads[i]} ${call}`;
+        counts.set(key, (counts.get(key) ?? 0) + 1);
+        if (call === '' || !ours(line) || /^(execve|getcwd)/.test(line)) continue;
+        again();
+        const { status, stderr } = injected(process.execPath, args, {
+          cwd,
+          inject: [`${call}:error=EIO:when=${counts.get(key)}`],
+        });
+        const now = content('b') === 'old' ? 'old' : content('b') === 'new'.repeat(100) ? 'new' : 'neither';
+        const told = /\(EIO, /.test(stderr);
+        expect([line, now, status, told, left()]).toEqual(
+          now === 'new' ? [line, 'new', told && status === 4 ? 4 : 0, status === 4, []] : [line, 'old', 1, true, []],
+        );
+        tried++;
+      }
+      expect(tried).toBeGreaterThan(10);
+    },
+  );
 
   it('fsync of the file that fails: exit 1, tried once, the old file stays', async () => {
     const { status, stderr } = await traced(['fsync:error=EIO:when=1'], 'a b --durable');
@@ -269,6 +367,20 @@ describe('copy that is interrupted', () => {
     expect({ died, stderr }).toEqual({ died: signal, stderr: '' });
     expect(content('b')).toBe('old');
     expect(left()).toEqual([]);
+  });
+
+  it.each([
+    ['nohup', (run: string) => `nohup ${run} 2> nohup.err`],
+    ["a shell that has said trap '' HUP", (run: string) => `/bin/bash -c "trap '' HUP; ${run}; exit \\$?"`],
+  ])('SIGHUP: goes on under %s', async (_, line) => {
+    put('a', Buffer.alloc(300_000, 'a'));
+    put('b', 'old');
+    writeFileSync(at('run'), `echo $$ > pid\nexec "${process.execPath}" "${bin}" copy --limit-rate=150K a b\n`);
+    const ended = onTerminal({ shell: line('/bin/sh ./run') }, { cwd });
+    const pid = await eventually('it is at work', () => (left().length > 0 ? Number(content('pid')) : 0));
+    process.kill(pid, 'SIGHUP');
+    expect((await ended).status).toBe(0);
+    expect(readFileSync(at('b')).length).toBe(300_000);
   });
 
   it('kill -9: the old file stays', async () => {
@@ -393,6 +505,12 @@ describe('copy of a source that does not hold still', () => {
   it('changed: copied again', async () => {
     const { status } = await during(() => writeSync(openSync(at('a'), 'r+'), 'XX', 500_000));
     expect(status).toBe(0);
+    expect(readFileSync(at('b')).equals(readFileSync(at('a')))).toBe(true);
+  });
+
+  it('changed, but that is allowed: copied again all the same, without a warning', async () => {
+    const { status, stderr } = await during(() => writeSync(openSync(at('a'), 'r+'), 'XX', 500_000), '--allow-changed');
+    expect([status, stderr]).toEqual([0, '']);
     expect(readFileSync(at('b')).equals(readFileSync(at('a')))).toBe(true);
   });
 

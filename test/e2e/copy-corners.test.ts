@@ -76,6 +76,15 @@ describe('names in directories', () => {
     ]);
   });
 
+  it('a destination that ends in / and is no directory is refused before anything is read', async () => {
+    execFileSync('mkfifo', [join(cwd, 'never-written')]);
+    const { status, stderr } = await copy('never-written', 'new/');
+    expect([status, stderr]).toEqual([
+      1,
+      'sluice copy: new/: is not a directory (ENOTDIR) — nothing was copied from it\n',
+    ]);
+  });
+
   it('temp names fit where the path is as long as a path may be', async () => {
     let directory = cwd;
     while (4095 - directory.length > 240) directory += `/${'d'.repeat(200)}`;
@@ -242,6 +251,24 @@ describe('a source that grows faster than it is read', () => {
     sink.close();
     expect(bytes).toBeLessThan(2 ** 23);
     expect(change).toBe('grew');
+  });
+});
+
+describe('a size that is not the truth', () => {
+  it.each([0, 3])('of %i bytes, and which stays: all that can be read is copied', async (size) => {
+    put('told', 'x'.repeat(size));
+    put('truth', 'y'.repeat(300_000));
+    const truth = new FileIO(at('truth'), 'r');
+    class Lying extends FileIO {
+      override readInto(view: Uint8Array): number | null {
+        return truth.readInto(view);
+      }
+    }
+    using source = new Lying(at('told'), 'r');
+    using sink = new FileIO(at('out'), 'w+');
+    expect(await copyContent(source, sink, {})).toMatchObject({ bytes: 300_000, change: undefined });
+    truth.close();
+    expect(content('out')).toBe(content('truth'));
   });
 });
 

@@ -1,5 +1,6 @@
 // `sluice copy` with native calls, without them, and with a kernel that refuses some: what is kept is kept, what is not is told.
 
+import { execFileSync } from 'node:child_process';
 import {
   chmodSync,
   chownSync,
@@ -13,6 +14,7 @@ import {
   openSync,
   readdirSync,
   readFileSync,
+  rmSync,
   statSync,
   symlinkSync,
   truncateSync,
@@ -68,6 +70,40 @@ describe('koffi is not loaded', () => {
   });
 });
 
+describe.skipIf(!hasStrace || !calls)('the end of the process', () => {
+  it('waits for no storage that nobody asked for, and keeps the exit code', () => {
+    const cwd = temporary();
+    writeFileSync(join(cwd, 'large'), large);
+    const run = (...args: string[]) =>
+      strace('/bin/sh', ['-c', '"$@" > out', 'sh', process.execPath, bin, ...args], { cwd, trace: 'fsync' });
+    const whole = run('copy', 'large', '-');
+    expect(whole.calls.filter((call) => call.startsWith('fsync'))).toEqual([]);
+    expect([whole.status, readFileSync(join(cwd, 'out')).equals(large)]).toEqual([0, true]);
+    mkdirSync(join(cwd, 'd'));
+    expect(run('copy', 'large', 'missing', 'd').status).toBe(1);
+    expect(readFileSync(join(cwd, 'd/large')).equals(large)).toBe(true);
+  });
+});
+
+describe.skipIf(!hasStrace || !calls)('--verify', () => {
+  it('reads from storage: what is in memory is written out, dropped, and then read, before the file has its name', () => {
+    const cwd = temporary();
+    writeFileSync(join(cwd, 'a'), large);
+    const traced = strace(process.execPath, [bin, 'copy', '--verify', 'a', 'b'], {
+      cwd,
+      decode: true,
+      trace: 'fsync,fadvise64,read,pread64,rename',
+    });
+    const steps = traced.calls.flatMap((call) => {
+      const [name] = /^\w+/.exec(call) ?? [];
+      if (!call.includes('.b.sluice-') || !name) return [];
+      return name === 'fadvise64' && !call.includes('DONTNEED') ? [] : [name.replace('pread64', 'read')];
+    });
+    expect(steps.filter((name, i) => name !== steps[i - 1])).toEqual(['fsync', 'fadvise64', 'read', 'rename']);
+    expect(traced.status).toBe(0);
+  });
+});
+
 describe('without native calls', () => {
   /** The project as npm installs it, without its optional dependency, or with one that cannot be loaded. */
   function installed(koffi?: string): string {
@@ -119,6 +155,63 @@ describe('without native calls', () => {
     expect([quiet, nothing]).toEqual([0, '']);
     const { stderr: told } = await sluice(['copy', '--debug', 'a', 'b'], { cwd, env: without });
     expect(told).toContain('native calls are switched off (SLUICE_NATIVE=0)');
+  });
+});
+
+describe.skipIf(!calls || !canMount('ext4'))('an ACL, without native calls', () => {
+  const facts = (path: string) => [statSync(path).mode & 0o777, n.xattrs.get(path, accessAcl)?.equals(acl) ?? false];
+  /** A directory of programs, for a PATH with these alone. */
+  const programs = (cwd: string, ...names: string[]) => {
+    const dir = join(cwd, 'programs');
+    mkdirSync(dir);
+    for (const name of names)
+      symlinkSync(
+        execFileSync('/bin/sh', ['-c', `command -v ${name}`])
+          .toString()
+          .trim(),
+        join(dir, name),
+      );
+    return { ...without, PATH: dir };
+  };
+
+  it.each([
+    ['of the replaced file', ['copy', 'a', 'b'], 'b'],
+    ['of the replaced file, by atomic-write', ['atomic-write', 'b'], 'b'],
+    ['of the source, with -p', ['copy', '-p', 'b', 'new'], 'new'],
+    ['of the source, with -p, into what is there', ['copy', '-p', '--in-place', 'b', 'a'], 'a'],
+  ])('%s comes along where cp(1) is there; where it is not, the mode lets nobody in, and that is told', async (_, args, target) => {
+    using mount = loopMount('ext4');
+    const cwd = mount.dir;
+    withFiles(cwd);
+    chmodSync(join(cwd, 'a'), 0o600);
+    const run = (env: NodeJS.ProcessEnv) => sluice(args, { cwd, env, input: 'new' });
+    const whole = await run(without);
+    expect([whole.status, whole.stderr]).toEqual([0, expect.not.stringContaining('1 xattr')]);
+    expect(facts(join(cwd, target))).toEqual([0o670, true]);
+
+    withFiles(cwd);
+    chmodSync(join(cwd, 'a'), 0o600);
+    const { status, stderr } = await run(programs(cwd, 'ls'));
+    expect([status, stderr]).toEqual([0, expect.stringMatching(/xattr/)]);
+    expect(facts(join(cwd, target))).toEqual([0o600, false]);
+
+    rmSync(join(cwd, 'programs'), { recursive: true });
+    withFiles(cwd);
+    chmodSync(join(cwd, 'a'), 0o600);
+    expect((await run(programs(cwd))).status).toBe(0);
+    expect(facts(join(cwd, target))).toEqual([0o600, false]);
+  });
+
+  it('that is not there costs nothing: the mode stays', async () => {
+    const cwd = temporary();
+    writeFileSync(join(cwd, 'a'), 'new');
+    writeFileSync(join(cwd, 'b'), 'old');
+    chmodSync(join(cwd, 'b'), 0o664);
+    expect(await sluice(['copy', 'a', 'b'], { cwd, env: without })).toMatchObject({ status: 0, stderr: '' });
+    expect(statSync(join(cwd, 'b')).mode & 0o777).toBe(0o664);
+    const { stderr } = await sluice(['copy', 'a', 'b'], { cwd, env: programs(cwd) });
+    expect(stderr).toContain('kept everything but: 1 xattr');
+    expect(statSync(join(cwd, 'b')).mode & 0o777).toBe(0o644);
   });
 });
 

@@ -71,6 +71,13 @@ describe('copy from a pipe into a pipe', () => {
     }
   });
 
+  it('reads and writes into a file, which takes half the time of splicing', async () => {
+    const cwd = temporary();
+    const { status, out } = await shell('head -c 9M /dev/zero | sluice copy --json - a', { cwd });
+    expect(JSON.parse(out.split('\n')[0]!)).toMatchObject({ bytes: 9 * 2 ** 20, method: 'readinto' });
+    expect(status).toBe(0);
+  });
+
   it.skipIf(!hasStrace || !calls)('goes on by reading where splice is refused', () => {
     const cwd = temporary();
     const input = Buffer.alloc(6 << 20, 'text\n');

@@ -236,6 +236,9 @@ describe('copy: what is kept', () => {
     utimesSync(at('b'), 2000, 2000);
     await copy('-u', 'a', 'b');
     expect(content('b')).toBe('destination');
+    utimesSync(at('a'), 2000, 2000); // Of one time: not newer.
+    expect((await copy('-u', '-v', 'a', 'b')).out).toBe('b: skipped: it is not older than the source\n');
+    expect(content('b')).toBe('destination');
     utimesSync(at('a'), 3000, 3000);
     await copy('-u', 'a', 'b');
     expect(content('b')).toBe('source');
@@ -275,6 +278,7 @@ l' 'b\\s' d > sums; sha256sum -c sums`,
     expect((await shell('sluice copy --checksum=sha512 a c | sha512sum -c', { cwd })).out).toBe('c: OK\n');
     const { records } = await copy('--json', '--checksum', 'a', 'c');
     expect(records()[0]).toMatchObject({ type: 'copied', sha256: expect.stringMatching(/^[0-9a-f]{64}$/) });
+    expect((await copy('--json', '--checksum=SHA256', 'a', 'c')).records()[0]).toEqual(records()[0]);
   });
 
   it('a pipe into a file, checked; and the file into a pipe', async () => {

@@ -94,6 +94,12 @@ describe('progress', () => {
   it('names are escaped on a terminal', async () => {
     const { raw } = await onTerminal(['copy', 'no\x1b[2Jname', 'b'], { cwd });
     expect(raw).toContain('no\\x1b[2Jname');
+    for (const options of [['-v'], ['--dry-run'], ['--checksum', '-v']]) {
+      const { raw } = await onTerminal(['copy', ...options, 'a', 'new\nline'], { cwd });
+      expect(raw).toContain('new\\nline');
+      expect(raw).not.toContain('new\r\nline');
+    }
+    expect((await onTerminal(['completion', 'bash'], { cwd })).screen.length).toBeGreaterThan(10);
   });
 });
 
