@@ -1,7 +1,8 @@
 // `sluice atomic-write` on the command line.
 
 import { Command, InvalidArgumentError, Option } from 'commander';
-import { type AtomicWriteOptions, atomicWrite } from '../commands/atomic-write.js';
+import type { AtomicWriteOptions } from '../commands/atomic-run.js';
+import { atomicWrite } from '../commands/atomic-write.js';
 import type { Context, JsonRecord, Outcome } from '../commands/context.js';
 import { addTextOptions, conversionOf, type TextOptions } from './conversion.js';
 import { type GlobalOptions, valued as globalValued } from './globals.js';

@@ -8,9 +8,10 @@ import { fsPath } from '../io/path.js';
 import { copyInto } from '../io/pump.js';
 import { StreamOutput } from '../io/stream-output.js';
 import type { Target } from '../io/target.js';
+import { teeSink } from './atomic-content.js';
 import { Refused, sealRefusal } from './atomic-guards.js';
 import { openInput } from './atomic-input.js';
-import { type Placed, type Run, teeSink } from './atomic-write.js';
+import type { Placed, Run } from './atomic-run.js';
 
 const openAsync = promisify(open);
 const state = 'what was written until then stays written';
@@ -27,14 +28,17 @@ export async function writeThrough(run: Run, target: Target & { kind: 'channel' 
     const output = new StreamOutput(file.fileno());
     const input = await openInput(options, 0);
     try {
+      const hash = options.digests ? (await import('node:crypto')).createHash('sha256') : undefined;
       const onBytes = (chunk: Uint8Array) => {
         facts.bytes += chunk.length;
+        hash?.update(chunk);
         context.progress({ bytes: facts.bytes, totalBytes: input.totalBytes, name: options.path });
       };
       await copyInto(input.source, tee ? teeSink(output, tee) : output, { onBytes, signal: input.failed });
       await output.finish();
       const ended = await input.finish();
       if (ended) facts.commandStatus = ended.status;
+      if (hash) facts.sha256 = hash.digest('hex');
     } catch (error) {
       const ended = input.outcome();
       if (ended) facts.commandStatus = ended.status;

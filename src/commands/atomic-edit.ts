@@ -9,20 +9,12 @@ import { fsPath } from '../io/path.js';
 import { copyInto } from '../io/pump.js';
 import { isThere, sidecarBeside, sidecarIn } from '../io/sidecar.js';
 import type { Version } from '../io/version.js';
+import { finish } from './atomic-commit.js';
+import { Changed, changed, lockVersion, versionAt } from './atomic-compare.js';
+import { newFile, receive } from './atomic-content.js';
 import { beforeInput } from './atomic-guards.js';
 import { openInput } from './atomic-input.js';
-import {
-  Changed,
-  changed,
-  finish,
-  lockVersion,
-  newFile,
-  type Placed,
-  type Run,
-  receive,
-  untouched,
-  versionAt,
-} from './atomic-write.js';
+import { type Placed, type Run, untouched } from './atomic-run.js';
 
 /** The file is the command's stdin, and its output the new content. */
 export async function edit(run: Run): Promise<Placed> {
@@ -142,14 +134,20 @@ function complete(atomic: AtomicFile, bytes: number): void {
     throw new SluiceError(`only ${size} of ${bytes} bytes were written`, { path: atomic.path, state: untouched });
 }
 
-/** The file as it is now; locked if asked, and then it is still the file of that name when the lock is had. */
+/** More of those who wait for the lock in turns than there are. */
+const mostTurns = 100;
+
+/**
+ * The file as it is now; locked if asked, and then it is still the file of that name when the lock is had. Where others
+ * replace it again and again without a lock, it is not to be had.
+ */
 async function currentVersion({ path, options }: Run, locked: boolean): Promise<Version | null> {
-  for (;;) {
+  for (let turn = 0; ; turn++) {
     const version = await versionAt(path);
     if (!version) return null;
     try {
       await insistWhole(version, options.sidecar);
-      if (!locked) return version;
+      if (!locked || turn === mostTurns) return version;
       await lockVersion(version);
       if (await version.isCurrent()) return version;
     } catch (error) {

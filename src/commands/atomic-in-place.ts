@@ -7,8 +7,10 @@ import {
   fchmodSync,
   fstatSync,
   ftruncateSync,
+  lstatSync,
   openSync,
   readSync,
+  statSync,
   unlinkSync,
   writeSync,
 } from 'node:fs';
@@ -20,10 +22,12 @@ import { FileIO } from '../io/file-io.js';
 import { lockFile } from '../io/file-lock.js';
 import { fsPath } from '../io/path.js';
 import { copyInto } from '../io/pump.js';
-import { isThere, removeQuietly, sidecarBeside, sidecarIn } from '../io/sidecar.js';
-import { resolveTarget } from '../io/target.js';
+import { removeQuietly } from '../io/remove-quietly.js';
+import { isThere, sidecarBeside, sidecarIn } from '../io/sidecar.js';
+import { resolveTarget, type Target } from '../io/target.js';
 import { whileUnfinished } from '../io/unfinished.js';
-import { Changed, insistCurrent, lockWait, type Run, untouched } from './atomic-write.js';
+import { Changed, insistCurrent, lockWait } from './atomic-compare.js';
+import { type Run, untouched } from './atomic-run.js';
 import type { Context, Outcome } from './context.js';
 
 export const sidecarOf = async (path: string, directory: string | undefined): Promise<string> =>
@@ -107,6 +111,7 @@ export async function recover(
       return 'done' as const;
     };
     if (!isThere(sidecar)) return nothing();
+    insistOurs(sidecar, target);
     // A sidecar holds a file's whole content: where the file itself is gone, it is made anew.
     const file = openSync(fsPath(path), constants.O_WRONLY | constants.O_CREAT, 0o600);
     try {
@@ -135,6 +140,15 @@ export async function recover(
   }
 }
 
+/** Its name can be foretold: where others may make files, but not replace this one, it may be somebody else's. */
+function insistOurs(sidecar: string, { path, stat }: Target): void {
+  const found = lstatSync(fsPath(sidecar));
+  const mayReplace = dirname(sidecar) === dirname(path) && (statSync(fsPath(dirname(path))).mode & 0o1000) === 0;
+  const users = [0, process.geteuid?.(), stat ? Number(stat.uid) : 0];
+  if (!found.isFile() || !(mayReplace || users.includes(found.uid)))
+    throw new SluiceError('somebody else has made this sidecar', { path: sidecar, state: untouched });
+}
+
 function openForWriting(path: string): number {
   try {
     return openSync(fsPath(path), constants.O_WRONLY);
@@ -148,7 +162,7 @@ function openForWriting(path: string): number {
  * so that a full disk is found before anything of the old content is gone. Gives the bytes.
  */
 function fill(file: number, path: string, sidecar: string): number {
-  const from = openSync(fsPath(sidecar), 'r');
+  const from = openSync(fsPath(sidecar), constants.O_RDONLY | constants.O_NOFOLLOW);
   try {
     const size = fstatSync(from).size;
     const old = fstatSync(file).size;

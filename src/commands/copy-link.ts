@@ -1,10 +1,11 @@
 // A symlink copied as one: made beside its destination with all that it is to keep, then renamed into place.
 
-import { type BigIntStats, linkSync, lstatSync, readlinkSync, renameSync, symlinkSync, unlinkSync } from 'node:fs';
-import { keepAs } from '../io/atomic-file.js';
+import { type BigIntStats, linkSync, lstatSync, readlinkSync, renameSync, symlinkSync } from 'node:fs';
 import { applyLinkAttributes } from '../io/attributes.js';
 import { failure, isSystemError, SluiceError } from '../io/failure.js';
 import { fsPath } from '../io/path.js';
+import { keepAs } from '../io/placing.js';
+import { removeQuietly } from '../io/remove-quietly.js';
 import { tempName } from '../io/temp-name.js';
 import { whileUnfinished } from '../io/unfinished.js';
 import type { Job, Run } from './copy.js';
@@ -68,12 +69,4 @@ function claim(temp: string, destination: string): boolean {
 async function confirmed(destination: string, run: Run): Promise<string> {
   const { confirmDirectory } = await import('../io/durability.js');
   return told(await confirmDirectory(destination), destination, run);
-}
-
-function removeQuietly(path: string): void {
-  try {
-    unlinkSync(fsPath(path));
-  } catch {
-    // It was not made, or has its name.
-  }
 }

@@ -1,25 +1,15 @@
 // The one way to put a file in place: a temp file beside the target, all of the content, its attributes, fsync, close,
 // rename, fsync of the directory. Until the rename the target is what it was; after it, it is new and whole.
 
-import {
-  type BigIntStats,
-  closeSync,
-  constants,
-  fstatSync,
-  linkSync,
-  lstatSync,
-  openSync,
-  renameSync,
-  statSync,
-  unlinkSync,
-} from 'node:fs';
-import { dirname } from 'node:path';
-import { type Attributes, applyAttributes, type Loss, newFileMode } from './attributes.js';
+import { type BigIntStats, constants, fstatSync, lstatSync, openSync, renameSync } from 'node:fs';
+import { type Attributes, applyAttributes, type Loss } from './attributes.js';
 import { confirmDirectory, type Durability, fsyncFile, insistOnDurability } from './durability.js';
-import { failure, isSystemError, SluiceError } from './failure.js';
+import { failure, isSystemError, type SluiceError } from './failure.js';
 import { FileIO } from './file-io.js';
-import { native } from './native.js';
+import { modeHere } from './new-file-mode.js';
 import { fsPath } from './path.js';
+import { exchangeLooking, linkNew, renameKeeping } from './placing.js';
+import { removeQuietly } from './remove-quietly.js';
 import { tempName } from './temp-name.js';
 import { whileUnfinished } from './unfinished.js';
 import { readExtended } from './xattrs.js';
@@ -44,6 +34,11 @@ export interface AtomicOptions {
   settle?: (() => Promise<void>) | undefined;
   /** The last look before the target is replaced: throws to leave it alone. */
   guard?: (() => void) | undefined;
+  /**
+   * A look at the file that was replaced, where the system can undo that: throws to have it back. What came in between
+   * `guard` and the replacement is seen here.
+   */
+  lookBack?: ((old: BigIntStats) => void) | undefined;
 }
 
 export interface Committed {
@@ -154,7 +149,7 @@ export class AtomicFile {
         // It is thrown away.
       }
     }
-    if (this.#state !== 'done' && this.#options.partial === undefined) unlinkQuietly(this.temp);
+    if (this.#state !== 'done' && this.#options.partial === undefined) removeQuietly(this.temp);
     this.#state = 'done';
     this.#finished();
   }
@@ -207,110 +202,33 @@ export class AtomicFile {
   }
 
   #place(): Committed['outcome'] {
-    const { noClobber, backup, guard } = this.#options;
-    const details = { path: this.path, state: untouched };
+    const { noClobber, backup, guard, lookBack } = this.#options;
+    const { path, temp } = this;
     try {
       guard?.();
-      if (noClobber) return this.#link();
-      if (backup === undefined || !this.existing) renameSync(fsPath(this.temp), fsPath(this.path));
-      else this.#placeKeeping(this.path + backup);
+      if (noClobber) return this.#placeNew();
+      const keep = this.existing && backup !== undefined ? path + backup : undefined;
+      if (lookBack && exchangeLooking(temp, path, lookBack)) {
+        // The old file is the temp file now.
+        if (keep === undefined) removeQuietly(temp);
+        else renameSync(fsPath(temp), fsPath(keep));
+      } else if (keep === undefined) renameSync(fsPath(temp), fsPath(path));
+      else renameKeeping(temp, path, keep);
     } catch (error) {
-      throw failure(error, details);
+      throw failure(error, { path, state: untouched });
     }
     this.#state = 'done';
     this.#finished();
     return this.existing ? 'replaced' : 'created';
   }
 
-  /** Where the old file can have no second name, the two change places, and then it gets its own. */
-  #placeKeeping(name: string): void {
-    const [temp, path] = [fsPath(this.temp), fsPath(this.path)];
+  #placeNew(): 'created' | 'skipped' {
     try {
-      keepAs(this.path, name);
-    } catch (error) {
-      const refused = ['EPERM', 'ENOTSUP', 'EOPNOTSUPP', 'ENOSYS', 'EMLINK'];
-      const calls = isSystemError(error, ...refused) ? native() : null;
-      if (!calls) throw error;
-      calls.files.exchange(temp, path);
-      try {
-        renameSync(temp, fsPath(name));
-      } catch (failed) {
-        calls.files.exchange(temp, path);
-        throw failed;
-      }
-      return;
-    }
-    renameSync(temp, path);
-  }
-
-  /** link(2) fails if the name is taken, which rename(2) does not. Where there are no hard links, Linux has another call. */
-  #link(): 'created' | 'skipped' {
-    try {
-      try {
-        linkSync(fsPath(this.temp), fsPath(this.path));
-      } catch (error) {
-        if (!isSystemError(error, 'EPERM', 'ENOTSUP', 'EOPNOTSUPP', 'ENOSYS', 'EMLINK')) throw error;
-        const calls = native();
-        if (!calls) throw error;
-        calls.files.renameNoReplace(fsPath(this.temp), fsPath(this.path));
-      }
-      return 'created';
-    } catch (error) {
-      if (isSystemError(error, 'EEXIST')) return 'skipped';
-      throw error;
+      return linkNew(this.temp, this.path) ? 'created' : 'skipped';
     } finally {
       this.discard();
       // Of a partial file too: it has its name now, or nothing to go on with.
-      if (this.#options.partial !== undefined) unlinkQuietly(this.temp);
+      if (this.#options.partial !== undefined) removeQuietly(this.temp);
     }
   }
-}
-
-function unlinkQuietly(path: string): void {
-  try {
-    unlinkSync(fsPath(path));
-  } catch {
-    // Gone already.
-  }
-}
-
-/**
- * The mode of a new file at `path`. In a directory with a default ACL that says who may use it, and the umask counts for nothing: a
- * file of no content shows what the system makes of it.
- */
-function modeHere(path: string, newMode: number): number {
-  const mode = newFileMode(newMode);
-  if ((mode & 0o077) === 0) return mode;
-  const probe = tempName(path);
-  const { O_WRONLY, O_CREAT, O_EXCL, O_NOFOLLOW = 0 } = constants;
-  try {
-    const fd = openSync(fsPath(probe), O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW, newMode & 0o777);
-    try {
-      return fstatSync(fd).mode & 0o777;
-    } finally {
-      closeSync(fd);
-      unlinkQuietly(probe);
-    }
-  } catch {
-    return mode;
-  }
-}
-
-/** Have `path`'s file under `name` too, replacing what is there in one step. */
-export function keepAs(path: string, name: string): void {
-  // In a sticky directory another's file could get a second name, but neither it nor the first could be moved, or removed.
-  const [file, directory] = [lstatSync(fsPath(path)), statSync(fsPath(dirname(path)))];
-  const user = process.geteuid?.() ?? 0;
-  if ((directory.mode & 0o1000) !== 0 && ![0, file.uid, directory.uid].some((uid) => uid === user))
-    throw new SluiceError('operation not permitted in a sticky directory', { code: 'EPERM', path });
-  const link = tempName(name);
-  linkSync(fsPath(path), fsPath(link));
-  try {
-    renameSync(fsPath(link), fsPath(name));
-  } catch (error) {
-    unlinkSync(fsPath(link));
-    throw failure(error, { path: name });
-  }
-  // Two names of one file: rename(2) then does nothing, and the temp name stays.
-  if (lstatSync(fsPath(link), { throwIfNoEntry: false })) unlinkSync(fsPath(link));
 }

@@ -9,14 +9,14 @@ import { killTree } from './process-tree.js';
 import { whileUnfinished } from './unfinished.js';
 
 /**
- * Run `line` by `sh -c`, every `{}` in it standing for the name `path` (quoted as it must be); the file is its stdin too.
- * Its stdout goes to our stderr: ours carries records, or data.
+ * Run `line` by `sh -c`, every `{}` in it standing for the name `path`; the file is its stdin too. Its stdout goes to our
+ * stderr: ours carries records, or data.
  */
 export async function checkFile(line: string, path: string): Promise<Ended> {
   const { spawn } = await import('node:child_process');
-  // Braces in quotes of their own are the same as bare ones.
-  const script = line.replace(/"\{\}"|'\{\}'|\{\}/g, '"$1"');
-  const [file, ...args] = spawnable(['/bin/sh', '-c', script, 'sh', path]);
+  // No name is taken for an option.
+  const name = path.startsWith('-') ? `./${path}` : path;
+  const [file, ...args] = spawnable(['/bin/sh', '-c', scriptOf(line, name), 'sh', name]);
   const stdin = openSync(fsPath(path), 'r');
   try {
     const child = spawn(file!, args, { stdio: [stdin, 2, 2] });
@@ -33,4 +33,13 @@ export async function checkFile(line: string, path: string): Promise<Ended> {
   } finally {
     closeSync(stdin);
   }
+}
+
+/**
+ * A name without a character that means something to anybody stands there as it is, in whatever quotes (`python3 -c
+ * 'open("{}")'`). Any other is an argument, which no shell takes for code; braces in quotes of their own are bare ones then.
+ */
+function scriptOf(line: string, name: string): string {
+  if (/^[\w./+,:@%=-]+$/.test(name)) return line.replaceAll('{}', name);
+  return line.replace(/"\{\}"|'\{\}'|\{\}/g, '"$1"');
 }

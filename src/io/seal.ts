@@ -2,6 +2,7 @@
 // way does not write it.
 
 import { SluiceError } from './failure.js';
+import { encodePath } from './path.js';
 import type { Source } from './raw.js';
 
 /** Code of the error for an input without its seal. */
@@ -9,7 +10,7 @@ export const notSealed = 'ERR_NOT_SEALED';
 
 const step = 128 * 1024;
 
-/** `source` without its last line, which must be exactly `token`, with or without its newline; else reading its end throws. */
+/** `source` without its last line, which must be exactly `token` (bytes, as a path is), with or without its newline; else reading its end throws. */
 export class SealedSource implements Source {
   #source: Source;
   #token: Buffer;
@@ -24,7 +25,7 @@ export class SealedSource implements Source {
 
   constructor(source: Source, token: string) {
     this.#source = source;
-    this.#token = Buffer.from(token);
+    this.#token = encodePath(token);
     this.#keep = this.#token.length + 2;
     this.#buffer = Buffer.allocUnsafeSlow(step + this.#keep);
   }

@@ -1,7 +1,7 @@
 // Where the new content of a file lies, whole and saved, while the file is overwritten as it lies there. What is found
 // under this name is complete: it gets there by an AtomicFile.
 
-import { lstatSync, realpathSync, unlinkSync } from 'node:fs';
+import { lstatSync, realpathSync } from 'node:fs';
 import { basename, dirname } from 'node:path';
 import { decodePath, encodePath, fsPath } from './path.js';
 import { shortened } from './temp-name.js';
@@ -25,12 +25,3 @@ export async function sidecarIn(directory: string, path: string): Promise<string
 }
 
 export const isThere = (path: string): boolean => lstatSync(fsPath(path), { throwIfNoEntry: false }) !== undefined;
-
-/** Never throws: one that stays says what its file says, or what it said. */
-export function removeQuietly(path: string): void {
-  try {
-    unlinkSync(fsPath(path));
-  } catch {
-    // Gone already, or in a directory that has become read-only.
-  }
-}

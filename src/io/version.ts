@@ -67,15 +67,13 @@ export class Version {
   /** The same, without a look at the content. */
   looksCurrent(): boolean {
     const there = statSync(fsPath(this.path), { bigint: true, throwIfNoEntry: false });
-    const { dev, ino, size, mtimeNs, ctimeNs } = this.stat;
-    return (
-      there !== undefined &&
-      there.dev === dev &&
-      there.ino === ino &&
-      there.size === size &&
-      there.mtimeNs === mtimeNs &&
-      there.ctimeNs === ctimeNs
-    );
+    return there !== undefined && this.was(there) && there.ctimeNs === this.stat.ctimeNs;
+  }
+
+  /** Is a file with these attributes this one, as it was? But for what a rename changes of it. */
+  was({ dev, ino, size, mtimeNs }: BigIntStats): boolean {
+    const { stat } = this;
+    return dev === stat.dev && ino === stat.ino && size === stat.size && mtimeNs === stat.mtimeNs;
   }
 
   close(): void {

@@ -41,7 +41,8 @@ export async function writeAtomic(
 ): Promise<Committed> {
   const { durable = 'durable', mode, noClobber, backup, signal } = options;
   const name = path instanceof URL ? fileURLToPath(path) : typeof path === 'string' ? path : decodePath(path);
-  const target = resolveTarget(name, untouched);
+  // A file, also where the command line would mean stdout.
+  const target = resolveTarget(name === '-' ? './-' : name, untouched);
   if (target.kind !== 'file')
     throw new SluiceError('is no regular file, and cannot be replaced', { path: name, state: untouched });
   const atomic = new AtomicFile(target.path, { durable, noClobber, backup });

@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { beforeEach, describe, expect, it } from 'vitest';
 import { canMount, loopMount } from '../helpers/loop-mount.js';
 import { bin, eventually, isRoot, outcome, shell, sluice, temporary } from '../helpers/sluice.js';
+import { asNobody, nobody } from '../helpers/unprivileged.js';
 
 const native = process.env['SLUICE_NATIVE'] !== '0' && process.platform === 'linux';
 const has = (tool: string) => {
@@ -22,7 +23,7 @@ beforeEach(() => {
   chmodSync(dir, 0o755);
   file = join(dir, 'file');
 });
-const nobody = { uid: 65534, gid: 65534 };
+
 const mode = (path = file) => statSync(path).mode & 0o7777;
 
 describe.skipIf(!isRoot)('owner and mode', () => {
@@ -43,6 +44,16 @@ describe.skipIf(!isRoot)('owner and mode', () => {
     expect(status).toBe(0);
     expect(stderr).toContain('its owner could not be kept, and set-id bits went with it');
     expect([statSync(file).uid, mode()]).toEqual([65534, 0o744]);
+    expect(readFileSync(file, 'utf8')).toBe('new');
+  });
+
+  it.each(['--json', '--skip-unchanged'])('a file that may not be read is replaced, with %s too', async (option) => {
+    chmodSync(dir, 0o777);
+    writeFileSync(file, 'old');
+    chownSync(file, nobody.uid, nobody.gid);
+    chmodSync(file, 0o200);
+    const { status, stderr } = await asNobody(['atomic-write', option, file], { input: 'new' });
+    expect([status, stderr]).toEqual([0, '']);
     expect(readFileSync(file, 'utf8')).toBe('new');
   });
 

@@ -1,5 +1,15 @@
 import { execFileSync, spawn } from 'node:child_process';
-import { appendFileSync, existsSync, linkSync, readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
+import {
+  appendFileSync,
+  chmodSync,
+  chownSync,
+  existsSync,
+  linkSync,
+  readdirSync,
+  readFileSync,
+  statSync,
+  writeFileSync,
+} from 'node:fs';
 import { join } from 'node:path';
 import { beforeEach, describe, expect, it } from 'vitest';
 import { bin, eventually, isRoot, outcome, sluice, temporary } from '../helpers/sluice.js';
@@ -86,6 +96,16 @@ describe('--in-place', () => {
       }
     },
   );
+
+  it.skipIf(!isRoot)('--recover takes nothing from a sidecar that a stranger has put there', async () => {
+    writeFileSync(file, 'old');
+    chmodSync(dir, 0o1777);
+    writeFileSync(sidecar(), 'evil');
+    chownSync(sidecar(), 1000, 1000);
+    const { status, stderr } = await sluice(['atomic-write', '--recover', file]);
+    expect([status, stderr.includes('somebody else has made this sidecar')]).toEqual([1, true]);
+    expect(readFileSync(file, 'utf8')).toBe('old');
+  });
 
   it('a plain replacement makes an interrupted one pointless', async () => {
     writeFileSync(sidecar(), 'half done');

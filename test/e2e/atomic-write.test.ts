@@ -9,6 +9,7 @@ import {
   readdirSync,
   readFileSync,
   readlinkSync,
+  renameSync,
   statSync,
   symlinkSync,
   utimesSync,
@@ -17,6 +18,7 @@ import {
 import { join } from 'node:path';
 import { beforeEach, describe, expect, it } from 'vitest';
 import { bin, eventually, outcome, shell, sluice, temporary } from '../helpers/sluice.js';
+import { hasStrace } from '../helpers/strace.js';
 
 let dir: string;
 let file: string;
@@ -28,6 +30,14 @@ beforeEach(() => {
 const write = (input: string | Uint8Array, ...args: string[]) => sluice(['atomic-write', ...args], { input });
 const text = (path = file) => readFileSync(path, 'utf8');
 const sha256 = (content: string) => createHash('sha256').update(content).digest('hex');
+/** The system call that a process is in: its number first. */
+const callOf = (pid: string): string => {
+  try {
+    return readFileSync(`/proc/${pid}/syscall`, 'latin1');
+  } catch {
+    return '';
+  }
+};
 /** Nothing in the directory but these. */
 const only = (...names: string[]) => expect(readdirSync(dir).sort()).toEqual(names.sort());
 
@@ -292,6 +302,41 @@ describe('--edit', () => {
     only('file');
   }, 240_000);
 
+  it.skipIf(!hasStrace || process.env['SLUICE_NATIVE'] === '0')(
+    'what somebody else puts there between the last look and the replacement is not lost, and is edited',
+    async () => {
+      writeFileSync(file, 'old\n');
+      const inject = 'inject=renameat2:delay_enter=1500000:when=1';
+      const args = [
+        '-f',
+        '-qq',
+        '-o',
+        join(temporary(), 'log'),
+        '-e',
+        'trace=renameat2',
+        '-e',
+        inject,
+        process.execPath,
+        bin,
+      ];
+      const child = spawn('strace', [...args, 'atomic-write', '--edit', file, '--', 'sh', '-c', 'cat; echo mine']);
+      const ended = outcome(child);
+      await eventually('it is saved, closed, and about to be renamed', () => {
+        const temp = readdirSync(dir).find((name) => name.endsWith('.tmp'));
+        if (!temp || readFileSync(join(dir, temp), 'utf8') !== 'old\nmine\n') return false;
+        for (const pid of readdirSync('/proc').filter((name) => /^\d+$/.test(name)))
+          if (callOf(pid).startsWith('316 ') || callOf(pid).startsWith('276 ')) return true;
+        return false;
+      });
+      writeFileSync(join(dir, 'theirs'), 'theirs\n');
+      renameSync(join(dir, 'theirs'), file);
+      const { status, stderr } = await ended;
+      expect([status, stderr]).toEqual([0, '']);
+      expect(text()).toBe('theirs\nmine\n');
+      only('file');
+    },
+  );
+
   it('waits for no lock that the shell around it holds on the file', async () => {
     writeFileSync(file, '1\n');
     const line = `exec 9< ${file}; flock -x 9; sluice atomic-write --edit ${file} -- sed s/1/2/`;
@@ -374,6 +419,7 @@ describe('guards leave the file as it was, with exit 3', () => {
     ['exactly --max-shrink', ['--max-shrink', '50%'], '12345', '12345'],
     ['--if-match with this digest', ['--if-match', sha256('0123456789').toUpperCase()], 'x', 'x'],
     ['a check that is content', ['--check', 'grep -q x "{}" && test -s {} && grep -q x'], 'x', 'x'],
+    ['a check with its file in quotes in quotes', ['--check', "sh -c 'grep -q x {}'"], 'x', 'x'],
     ['a seal', ['--seal', 'OK'], 'a\nOK\n', 'a\n'],
     ['a seal without its newline', ['--seal', 'OK'], 'a\nOK', 'a\n'],
     ['a seal alone', ['--seal', 'OK', '--allow-empty'], 'OK\n', ''],
@@ -516,6 +562,17 @@ describe('what FILE can be', () => {
     expect(out.length).toBe(288894);
     expect(lstatSync(file).isFIFO()).toBe(true);
     only('file');
+  });
+
+  it('a seal is bytes', async () => {
+    const line = `printf 'data\\n\\377\\n' | sluice atomic-write --seal $'\\377' ${file}`;
+    expect((await shell(line)).status).toBe(0);
+    expect(text()).toBe('data\n');
+  });
+
+  it('what is written through has a digest too', async () => {
+    const { stderr } = await write('x', '--json', '-');
+    expect(JSON.parse(stderr)).toMatchObject({ outcome: 'replaced', sha256: sha256('x') });
   });
 
   it('/dev/stdout, - and /dev/null are written through', async () => {

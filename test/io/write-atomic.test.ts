@@ -56,6 +56,17 @@ describe('writeAtomic', () => {
     expect([text(), readdirSync(dir)]).toEqual(['old', ['file']]);
   });
 
+  it('a file may be called -', async () => {
+    const before = process.cwd();
+    process.chdir(dir);
+    try {
+      await writeAtomic('-', 'x');
+    } finally {
+      process.chdir(before);
+    }
+    expect(readdirSync(dir)).toEqual(['-']);
+  });
+
   it('follows a symlink to what it leads to', async () => {
     mkdirSync(join(dir, 'sub'));
     symlinkSync('sub/target', file);
