@@ -178,7 +178,7 @@ export function readOnce(s: Buffered, size = -1): Buffer {
   checkOpen(s, 'read of closed file');
   if (count === 0) return empty;
   if (readAhead(s) > 0) return take(s, Math.min(count, readAhead(s)));
-  if (s._writes) flushAndRewind(s);
+  if (s._writeEnd !== -1) flushAndRewind(s);
   s._readEnd = -1;
   const out = Buffer.allocUnsafe(Math.min(count, MOST));
   return shrunk(out, rawRead(s, out) ?? 0);

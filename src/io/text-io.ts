@@ -159,6 +159,7 @@ export class TextIOWrapper implements Iterable<string> {
 
   /** The kinds of newline read so far: null, one, or an array in the order `\r`, `\n`, `\r\n`. */
   get newlines(): Newlines {
+    this.#attached();
     return this.#decoder instanceof NewlineDecoder ? this.#decoder.newlines : null;
   }
 
@@ -306,7 +307,8 @@ export class TextIOWrapper implements Iterable<string> {
   #readChunk(hint: number): boolean {
     const decoder = this.#decoder;
     if (decoder === null) throw new UnsupportedOperation('not readable');
-    const state: DecoderState | null = this.#telling ? decoder.getState() : null;
+    // Also while iterating, when no one may ask: a flush allows it again, and the answer must be right then.
+    const state: DecoderState | null = this.#seekable ? decoder.getState() : null;
     const least = this.#telling ? CHUNK : LARGE_CHUNK;
     const piece = this.#readPiece(hint > least ? hint : least);
     const final = piece.length === 0;
@@ -376,6 +378,7 @@ export class TextIOWrapper implements Iterable<string> {
     this.#attached();
     const limit = sizeOf(size);
     this.#open();
+    if (limit === 0 && this.#decoder !== null) return ''; // nothing is asked for: nothing need be read, nor waited for
     return this.#line(limit);
   }
 
@@ -596,7 +599,6 @@ export class TextIOWrapper implements Iterable<string> {
 
   /** Changes what is given. After the first read only `lineBuffering` and `writeThrough` can be. */
   reconfigure(options: TextOptions): void {
-    this.#attached();
     const { encoding, errors, newline } = options;
     const newlineGiven = newline !== undefined;
     const recodes = (encoding ?? null) !== null || (errors ?? null) !== null || newlineGiven;
