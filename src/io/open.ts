@@ -9,7 +9,8 @@ import { checkErrors, type ErrorMode } from './codec-errors.js';
 import { findCodec } from './codecs.js';
 import { invalidArgument } from './errors.js';
 import { checkFileArguments, FileIO, type FileName, type FileOptions } from './file-io.js';
-import { checkNewline, type Newline, TextIOWrapper } from './text-io.js';
+import { TextIOWrapper } from './text-io.js';
+import { checkNewline, type Newline } from './text-options.js';
 
 export interface OpenOptions extends FileOptions {
   /** -1 = the default (line buffering on a terminal), 0 = none (binary only), 1 = by lines (text only), N > 1 bytes. */

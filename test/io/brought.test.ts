@@ -51,6 +51,103 @@ describe('a raw stream with few methods', () => {
   });
 });
 
+describe('what stands under text', () => {
+  const below = (read: () => unknown) => ({ closed: false, close() {}, readable: () => true, read }) as never;
+  const sink = (write: (data: Uint8Array) => unknown) =>
+    new TextIOWrapper({ closed: false, close() {}, writable: () => true, write } as never);
+
+  it('has to give bytes', () => {
+    for (const wrong of ['text', 5, [1]])
+      for (const size of [-1, 1])
+        expect(() => new TextIOWrapper(below(() => wrong)).read(size)).toThrow(
+          expect.objectContaining({ code: 'ERR_INVALID_RETURN_VALUE' }),
+        );
+    expect(new TextIOWrapper(below(() => null)).read()).toBe('');
+    for (const wrong of [null, undefined, 'text', 5]) expect(() => new TextIOWrapper(wrong as never)).toThrow(refused);
+  });
+
+  it('gets all of it when it takes a little at a time, which CPython would lose', () => {
+    let taken = '';
+    const text = sink((data) => {
+      taken += Buffer.from(data.subarray(0, 2)).toString();
+      return Math.min(2, data.length);
+    });
+    text.write('five!');
+    text.flush();
+    expect(taken).toBe('five!');
+  });
+
+  it('need not count', () => {
+    let taken = '';
+    const text = sink((data) => {
+      taken += Buffer.from(data).toString();
+    });
+    text.write('all');
+    text.flush();
+    expect(taken).toBe('all');
+  });
+
+  it('that is full leaves what it did not take where it was', () => {
+    let room = 3;
+    let taken = '';
+    const text = sink((data) => {
+      const count = Math.min(room, data.length);
+      room -= count;
+      taken += Buffer.from(data.subarray(0, count)).toString();
+      return count === 0 ? null : count;
+    });
+    text.write('abc');
+    text.write('def');
+    expect(() => text.flush()).toThrow(expect.objectContaining({ code: 'EAGAIN' }));
+    expect(taken).toBe('abc');
+    room = 9;
+    text.flush();
+    expect(taken).toBe('abcdef');
+  });
+
+  it('that counts wrongly is named', () => {
+    for (const wrong of [-1, 9, 'x', 0.5]) {
+      const text = sink(() => wrong);
+      text.write('abc');
+      expect(() => text.flush()).toThrow(expect.objectContaining({ code: 'ERR_INVALID_RETURN_VALUE' }));
+    }
+  });
+});
+
+describe('a position in the midst of an iteration', () => {
+  it('is told, and right, once a flush has ended it', () => {
+    const lines = Array.from({ length: 20_000 }, (_, i) => `línea ${i} €\r\n`);
+    for (const stop of [1, 700, 9000, 19_000]) {
+      const text = new TextIOWrapper(new BytesIO(Buffer.from(lines.join(''))));
+      let last = '';
+      for (const line of text) {
+        last = line;
+        if (line === `línea ${stop} €\n`) break;
+      }
+      expect(() => text.tell()).toThrow(UnsupportedOperation);
+      text.flush();
+      const place = text.tell();
+      expect([last, text.readLine()]).toEqual([`línea ${stop} €\n`, `línea ${stop + 1} €\n`]);
+      text.seek(place);
+      expect(text.readLine()).toBe(`línea ${stop + 1} €\n`);
+    }
+  });
+});
+
+describe('readLine(0)', () => {
+  it('reads nothing, and waits for nothing', () => {
+    let reads = 0;
+    const text = new TextIOWrapper({
+      closed: false,
+      close() {},
+      readable: () => true,
+      read1: () => Buffer.from(`${reads++}`),
+    });
+    expect([text.readLine(0), reads]).toEqual(['', 0]);
+    expect(text.read(1)).toBe('0');
+  });
+});
+
 describe('what open is given', () => {
   it('is refused before the file is touched', () => {
     const path = join(dir, 'untouched');
