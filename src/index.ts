@@ -26,5 +26,6 @@ export { type CopyIntoOptions, copyInto } from './io/pump.js';
 export type { RawIO, Sink, Source } from './io/raw.js';
 export { stdio } from './io/stdio.js';
 export { tempName } from './io/temp-name.js';
-export { type BufferLike, type Newline, TextIOWrapper, type TextOptions } from './io/text-io.js';
+export { TextIOWrapper } from './io/text-io.js';
+export type { BufferLike, Newline, TextOptions } from './io/text-options.js';
 export { type WriteAtomicOptions, writeAtomic } from './io/write-atomic.js';

@@ -5,7 +5,7 @@ import type { ChalkInstance } from 'chalk';
 import { Command, InvalidArgumentError, Option } from 'commander';
 import type { Context, JsonRecord, Outcome } from '../commands/context.js';
 import { inspectFiles, inspectPipe, inspectProcesses, inspectStack, inspectStreams } from '../commands/inspect.js';
-import type { Newline } from '../io/text-io.js';
+import type { Newline } from '../io/text-options.js';
 import type { FileFacts } from '../probe/file-facts.js';
 import type { PipeReport } from '../probe/pipe-report.js';
 import type { ProcessFacts } from '../probe/process-facts.js';

@@ -12,7 +12,7 @@ import {
 } from './buffered-reading.js';
 import { writeBytes } from './buffered-writing.js';
 import type { Bytes } from './bytes.js';
-import { closedError, UnsupportedOperation } from './errors.js';
+import { UnsupportedOperation } from './errors.js';
 
 export class BufferedRandom extends Buffered implements Iterable<Buffer> {
   constructor(raw: RawLike, bufferSize = DEFAULT_BUFFER_SIZE) {
@@ -65,11 +65,5 @@ export class BufferedRandom extends Buffered implements Iterable<Buffer> {
   /** As `BufferedWriter.write`, at the caller's position. */
   write(data: Bytes): number {
     return writeBytes(this, data);
-  }
-
-  /** `write` for each item. */
-  writeLines(lines: Iterable<Bytes>): void {
-    if (this.closed) throw closedError();
-    for (const line of lines) writeBytes(this, line);
   }
 }

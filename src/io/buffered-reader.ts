@@ -67,9 +67,4 @@ export class BufferedReader extends Buffered implements Iterable<Buffer> {
   write(_data: Bytes): number {
     throw new UnsupportedOperation('write');
   }
-
-  /** Not for a reader. */
-  writeLines(_lines: Iterable<Bytes>): void {
-    throw new UnsupportedOperation('write');
-  }
 }

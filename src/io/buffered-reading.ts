@@ -9,6 +9,8 @@ import { sizeOf } from './sizes.js';
 const STEP = 1 << 20;
 /** More than this no single read gives. */
 const MOST = 0x7ffff000;
+/** Copying as much as this out of the buffer costs more than the system call that reading ahead saves, in bytes. */
+const LARGE_READ = 64 * 1024;
 const NEWLINE = 10;
 const empty = Buffer.alloc(0);
 
@@ -46,34 +48,7 @@ export function readSize(s: Buffered, size: number | null | undefined): Buffer |
   if (count < -1) throw invalidArgument('read length must be non-negative or -1');
   checkOpen(s, 'read of closed file');
   if (count === -1) return readToEnd(s);
-  const ahead = readAhead(s);
-  if (count <= ahead) return count >= lendable(s) ? lend(s, count) : take(s, count);
-  if (ahead > 0 || count >= s.bufferSize || count < lendable(s)) return readMany(s, count);
-  // A good part of a buffer, from its start: filled, and given as it is.
-  if (s._writes) flushAndRewind(s);
-  s._readEnd = -1;
-  s._pos = 0;
-  s._rawPos = 0;
-  s._readEnd = 0;
-  while (s._readEnd < count) {
-    const more = fillBuffer(s);
-    if (more === null && s._readEnd === 0) return null;
-    if (more === null || more === 0) break;
-  }
-  return lend(s, Math.min(count, s._readEnd));
-}
-
-/** From this size on a read is given as a part of the buffer, which is then replaced: it holds four times its size at most. */
-function lendable(s: Buffered): number {
-  return Math.max(4096, s.bufferSize >> 2);
-}
-
-/** The next `size` bytes of the buffer, not copied. */
-function lend(s: Buffered, size: number): Buffer {
-  const from = s._pos;
-  s._pos += size;
-  s._lent = true;
-  return s._buffer.subarray(from, s._pos);
+  return count <= readAhead(s) ? take(s, count) : readMany(s, count);
 }
 
 function readToEnd(s: Buffered): Buffer | null {
@@ -125,9 +100,10 @@ function readMany(s: Buffered, size: number): Buffer | null {
     out.copy(larger);
     out = larger;
   };
-  // Whole blocks go past the buffer.
+  // Whole blocks go past the buffer, and so does as much as would be copied out of it again.
   for (;;) {
-    const blocks = size - written - ((size - written) % s.bufferSize);
+    const left = size - written;
+    const blocks = left >= LARGE_READ ? left : left - (left % s.bufferSize);
     if (blocks === 0) break;
     room();
     const count = rawRead(s, out.subarray(written, Math.min(out.length, written + blocks)));
@@ -178,7 +154,7 @@ export function readOnce(s: Buffered, size = -1): Buffer {
   checkOpen(s, 'read of closed file');
   if (count === 0) return empty;
   if (readAhead(s) > 0) return take(s, Math.min(count, readAhead(s)));
-  if (s._writes) flushAndRewind(s);
+  if (s._writeEnd !== -1) flushAndRewind(s);
   s._readEnd = -1;
   const out = Buffer.allocUnsafe(Math.min(count, MOST));
   return shrunk(out, rawRead(s, out) ?? 0);

@@ -3,7 +3,7 @@ import { DEFAULT_BUFFER_SIZE } from './buffer-size.js';
 import { Buffered, type RawLike } from './buffered.js';
 import { writeBytes } from './buffered-writing.js';
 import type { Bytes } from './bytes.js';
-import { closedError, UnsupportedOperation } from './errors.js';
+import { UnsupportedOperation } from './errors.js';
 
 export class BufferedWriter extends Buffered {
   /** Gathers up to `bufferSize` bytes before writing to `raw`. Flush or close it: nothing else empties the buffer. */
@@ -18,12 +18,6 @@ export class BufferedWriter extends Buffered {
    */
   write(data: Bytes): number {
     return writeBytes(this, data);
-  }
-
-  /** `write` for each item. */
-  writeLines(lines: Iterable<Bytes>): void {
-    if (this.closed) throw closedError();
-    for (const line of lines) writeBytes(this, line);
   }
 
   /** Not for a writer. */

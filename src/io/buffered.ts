@@ -4,6 +4,8 @@
 //   buffer   0 ........ pos ........ readEnd ........ size      pos = where the caller is
 //            the raw stream stands at rawPos (-1: not known to be in the buffer)
 //            writePos..writeEnd waits to be written (writeEnd -1: nothing does); readEnd -1: nothing has been read
+import { constants } from 'node:buffer';
+import type { Bytes } from './bytes.js';
 import {
   BlockingIOError,
   closedError,
@@ -42,7 +44,7 @@ export abstract class Buffered {
 
   /** @internal */
   constructor(raw: RawLike, bufferSize: number, reads: boolean, writes: boolean) {
-    if (!Number.isInteger(bufferSize) || bufferSize <= 0) throw invalidArgument('a buffer size is a positive number');
+    checkBufferSize(bufferSize);
     this._raw = raw as RawIO;
     this._reads = reads;
     this._writes = writes;
@@ -68,15 +70,15 @@ export abstract class Buffered {
   }
 
   fileno(): number {
-    return attached(this).fileno();
+    return able(attached(this), 'fileno').fileno();
   }
 
   isatty(): boolean {
-    return attached(this).isatty();
+    return attached(this).isatty?.() ?? false;
   }
 
   seekable(): boolean {
-    return attached(this).seekable();
+    return attached(this).seekable?.() ?? false;
   }
 
   readable(): boolean {
@@ -135,10 +137,10 @@ export abstract class Buffered {
 
   /** Moves to `offset` bytes from the start (whence 0), the position (1) or the end (2); gives the new position. */
   seek(offset: number, whence = 0): number {
-    const raw = attached(this);
+    attached(this);
     if (whence !== 0 && whence !== 1 && whence !== 2) throw invalidArgument(`whence value ${whence} unsupported`);
     checkOpen(this, 'seek of closed file');
-    if (!raw.seekable()) throw new UnsupportedOperation('file or stream is not seekable');
+    if (!this.seekable()) throw new UnsupportedOperation('file or stream is not seekable');
     if (!Number.isInteger(offset)) throw invalidArgument('an offset is a whole number');
     if (whence !== 2 && this._reads) {
       // Inside what has been read, no call is needed.
@@ -160,21 +162,41 @@ export abstract class Buffered {
     return position;
   }
 
+  abstract write(data: Bytes): number;
+
+  /** `write` for each item. */
+  writeLines(lines: Iterable<Bytes>): void {
+    if (this.closed) throw closedError();
+    for (const line of lines) this.write(line);
+  }
+
   /** Makes the file `size` bytes long (default: the position); the position stays. Gives the size. */
   truncate(size?: number | null): number {
     checkOpen(this, 'truncate of closed file');
     if (!this._writes) throw new UnsupportedOperation('truncate');
     flushAndRewind(this);
-    const result = attached(this).truncate(size ?? null);
+    const result = able(attached(this), 'truncate').truncate(size ?? null);
     this._absolute = -1;
     return result;
   }
+}
+
+/** Throws `ERR_INVALID_ARG_VALUE` for what is no size of a buffer, or more than there can be. */
+export function checkBufferSize(size: number): void {
+  if (!Number.isInteger(size) || size <= 0 || size > constants.MAX_LENGTH)
+    throw invalidArgument(`a buffer size is a whole number from 1 to ${constants.MAX_LENGTH}`);
 }
 
 /** The raw stream, or `ERR_DETACHED`. */
 export function attached(s: Buffered): RawIO {
   if (s._raw === null) throw detachedError('raw stream has been detached');
   return s._raw;
+}
+
+/** A raw stream with that method: one without it cannot do that. */
+function able(raw: RawIO, method: 'fileno' | 'seek' | 'tell' | 'truncate'): RawIO {
+  if (typeof raw[method] !== 'function') throw new UnsupportedOperation(method);
+  return raw;
 }
 
 /** Throws unless the layer is open, or closed underneath with something left to read. */
@@ -206,12 +228,12 @@ export function ownBuffer(s: Buffered, keep: boolean): Buffer {
 }
 
 function rawTell(s: Buffered): number {
-  s._absolute = checkedPosition(attached(s).tell());
+  s._absolute = checkedPosition(able(attached(s), 'tell').tell());
   return s._absolute;
 }
 
 export function rawSeek(s: Buffered, offset: number, whence: number): number {
-  s._absolute = checkedPosition(attached(s).seek(offset, whence));
+  s._absolute = checkedPosition(able(attached(s), 'seek').seek(offset, whence));
   return s._absolute;
 }
 
@@ -238,7 +260,7 @@ export function rawRead(s: Buffered, view: Uint8Array): number | null {
   }
 }
 
-/** One write of `view` to the raw stream: bytes taken, null = would block. */
+/** One write of `view` to the raw stream: bytes taken, null = would block; so says one that took nothing of something. */
 export function rawWrite(s: Buffered, view: Uint8Array): number | null {
   const raw = attached(s);
   for (;;) {
@@ -247,6 +269,7 @@ export function rawWrite(s: Buffered, view: Uint8Array): number | null {
       if (count === null || count === undefined) return null;
       if (!Number.isInteger(count) || count < 0 || count > view.length)
         throw invalidReturn(`raw write() returned invalid length ${count} (should have been 0 to ${view.length})`);
+      if (count === 0 && view.length > 0) return null;
       if (s._absolute >= 0) s._absolute += count;
       return count;
     } catch (error) {

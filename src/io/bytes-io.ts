@@ -137,8 +137,10 @@ export class BytesIO implements Iterable<Buffer> {
     if (whence !== 0 && whence !== 1 && whence !== 2)
       throw invalidArgument(`invalid whence (${whence}, should be 0, 1 or 2)`);
     if (whence === 0 && offset < 0) throw invalidArgument(`negative seek value ${offset}`);
-    this.#pos = Math.max(0, offset + (whence === 0 ? 0 : whence === 1 ? this.#pos : this.#size));
-    return this.#pos;
+    const target = Math.max(0, offset + (whence === 0 ? 0 : whence === 1 ? this.#pos : this.#size));
+    if (!Number.isSafeInteger(target)) throw invalidArgument('new position too large');
+    this.#pos = target;
+    return target;
   }
 
   tell(): number {

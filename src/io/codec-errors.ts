@@ -55,6 +55,8 @@ export interface Unencodable {
   reason: string;
   /** Are escaped bytes (U+DC80–U+DCFF under surrogateescape) single bytes here? Not in UTF-16 and UTF-32. */
   bytewise: boolean;
+  /** Does an error name all of a run, even if it begins with escaped bytes? CPython: in its encodings by table. */
+  wholeRuns?: boolean;
 }
 
 /** `text` in bytes, the bad parts handled; `encode` gets only what has bytes. */
@@ -73,8 +75,9 @@ export function encodeWith(
     from = at + run.length;
     const escaped = errors === 'surrogateescape' && how.bytewise ? (/^[\udc80-\udcff]+/.exec(run)?.[0].length ?? 0) : 0;
     if (errors === 'strict' || (errors === 'surrogateescape' && escaped < run.length)) {
-      const start = codePoints(text.slice(0, at)) + escaped;
-      const end = how.bytewise ? start - escaped + codePoints(run) : start + 1;
+      const before = codePoints(text.slice(0, at));
+      const start = how.wholeRuns ? before : before + escaped;
+      const end = how.bytewise ? before + codePoints(run) : start + 1;
       throw new UnicodeEncodeError(how.encoding, text, start, end, how.reason);
     }
     if (errors === 'replace') parts.push(encode('?'.repeat(codePoints(run))));

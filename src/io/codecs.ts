@@ -148,9 +148,20 @@ const own = new Map<string, Codec>([
   ...['ascii', 'usascii', '646', 'us', 'iso646us', 'iso646usirv', 'ansix341968', 'cp367', 'ibm367'].map(
     (name) => [name, ascii] as const,
   ),
-  ...['latin1', 'latin', 'l1', 'iso88591', '88591', '8859', 'cp819', 'ibm819', 'isoir100', 'csisolatin1'].map(
-    (name) => [name, latin1] as const,
-  ),
+  ...[
+    'latin1',
+    'latin',
+    'l1',
+    'iso88591',
+    'iso885911987',
+    '88591',
+    'iso8859',
+    '8859',
+    'cp819',
+    'ibm819',
+    'isoir100',
+    'csisolatin1',
+  ].map((name) => [name, latin1] as const),
 ]);
 
 /** The codec of that name, in any of its spellings. Throws `ERR_UNKNOWN_ENCODING`. */

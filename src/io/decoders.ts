@@ -133,7 +133,7 @@ export function markedDecoder(width: 2 | 4, errors: ErrorMode, encoding: string)
 const between: DecoderState = { pending: empty, flags: 0 };
 
 /** An encoding in which every byte is a character: nothing to remember. */
-class BytewiseDecoder implements IncrementalDecoder {
+export class BytewiseDecoder implements IncrementalDecoder {
   readonly #decode: (data: Buffer) => string;
   constructor(decode: (data: Buffer) => string) {
     this.#decode = decode;

@@ -62,6 +62,8 @@ export function parseRawMode(mode: string): Access {
 
 /** Checks what `FileIO` is given, before anything is opened. */
 export function checkFileArguments(file: FileName, options: FileOptions): void {
+  if (options.opener !== undefined && options.opener !== null && typeof options.opener !== 'function')
+    throw invalidArgument('opener must be a function');
   if (typeof file === 'number') {
     if (!Number.isInteger(file)) throw invalidArgument('a descriptor is a whole number');
     if (file < 0) throw invalidArgument('negative file descriptor');
@@ -69,7 +71,7 @@ export function checkFileArguments(file: FileName, options: FileOptions): void {
   }
   if (typeof file !== 'string' && !Buffer.isBuffer(file) && !(file instanceof URL))
     throw invalidArgument('file must be a path (string, Buffer or URL) or a descriptor');
-  if (options.closefd === false) throw invalidArgument('cannot use closefd=false with a file name');
+  if (!(options.closefd ?? true)) throw invalidArgument('cannot use closefd=false with a file name');
 }
 
 export class FileIO implements RawIO {
@@ -197,7 +199,7 @@ export class FileIO implements RawIO {
 
   /** Reads to the end of file. null = would block before the first byte; after it, what has come so far is given. */
   readAll(): Buffer | null {
-    this.#checkReadable();
+    this.#check(); // a descriptor that cannot be read says so itself: EBADF, as in CPython
     // One byte more than the file has left: the read that finds the end needs room to find it in.
     const left = this.#regular ? Math.max(0, fstatSync(this.#fd).size - this.tell()) : 0;
     let buffer = Buffer.allocUnsafeSlow(left > 0 ? left + 1 : 8192);

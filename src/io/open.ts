@@ -1,5 +1,6 @@
 // open(): a path or descriptor becomes a stack of layers, as in Python. What is refused is refused before anything is
 // opened, made or truncated; what was built is closed again when a later layer fails.
+import { checkBufferSize } from './buffered.js';
 import { BufferedRandom } from './buffered-random.js';
 import { BufferedReader } from './buffered-reader.js';
 import { BufferedWriter } from './buffered-writer.js';
@@ -8,7 +9,8 @@ import { checkErrors, type ErrorMode } from './codec-errors.js';
 import { findCodec } from './codecs.js';
 import { invalidArgument } from './errors.js';
 import { checkFileArguments, FileIO, type FileName, type FileOptions } from './file-io.js';
-import { checkNewline, type Newline, TextIOWrapper } from './text-io.js';
+import { TextIOWrapper } from './text-io.js';
+import { checkNewline, type Newline } from './text-options.js';
 
 export interface OpenOptions extends FileOptions {
   /** -1 = the default (line buffering on a terminal), 0 = none (binary only), 1 = by lines (text only), N > 1 bytes. */
@@ -51,6 +53,7 @@ export function planOpen(mode: string, options: OpenOptions): OpenPlan {
   if (kinds.length !== 1) throw invalidArgument('must have exactly one of create/read/write/append mode');
   const buffering = options.buffering ?? -1;
   if (!Number.isInteger(buffering)) throw invalidArgument('buffering is a whole number');
+  if (buffering > 1) checkBufferSize(buffering);
   if (binary) {
     for (const option of ['encoding', 'errors', 'newline'] as const)
       if (options[option] !== undefined && options[option] !== null)
