@@ -1,7 +1,7 @@
 // The one way to put a file in place: a temp file beside the target, all of the content, its attributes, fsync, close,
 // rename, fsync of the directory. Until the rename the target is what it was; after it, it is new and whole.
 
-import { type BigIntStats, constants, fstatSync, lstatSync, openSync, renameSync } from 'node:fs';
+import { type BigIntStats, closeSync, constants, fstatSync, lstatSync, openSync, renameSync } from 'node:fs';
 import { type Attributes, applyAttributes, type Loss } from './attributes.js';
 import { confirmDirectory, type Durability, fsyncFile, insistOnDurability } from './durability.js';
 import { failure, isSystemError, type SluiceError } from './failure.js';
@@ -99,7 +99,7 @@ export class AtomicFile {
         this.#state = 'done';
         if (fd !== undefined) {
           closeSync(fd);
-          unlinkQuietly(temp);
+          removeQuietly(temp);
         }
         throw failure(error, { path, state: untouched });
       }
