@@ -87,6 +87,19 @@ describe('sluice copy with text options', () => {
       expect(readFileSync(join(cwd, 'g'), 'utf8')).toBe(expected);
     }
   });
+  it('ends the last line if it is told to, as the others end', async () => {
+    const cwd = temporary();
+    for (const [text, expected] of [
+      ['a\nb', 'a\nb\n'],
+      ['a\r\nb', 'a\r\nb\r\n'],
+      ['a\n', 'a\n'],
+      ['', ''],
+    ]) {
+      writeFileSync(join(cwd, 'f'), text!);
+      expect((await sluice(['copy', '--final-newline', 'f', 'f'], { cwd })).status).toBe(0);
+      expect(readFileSync(join(cwd, 'f'), 'utf8')).toBe(expected);
+    }
+  });
   it('works in a pipe, from stdin to stdout', async () => {
     const input = Buffer.from('h\u00e9\r\n', 'latin1');
     const result = await sluice(['copy', '--encoding', 'latin-1', '--newline', 'lf', '-', '-'], { input });
