@@ -81,9 +81,7 @@ export function define(): Command {
     .addOption(flag('--remove', 'and remove those whose writer is gone'))
     .addHelpText('beforeAll', examples)
     .optionsGroup('What becomes of text:');
-  return addTextOptions(command).addOption(
-    flag('--final-newline', 'end text that does not end with a newline with one'),
-  );
+  return addTextOptions(command);
 }
 
 const examples = `Examples:

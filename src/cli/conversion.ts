@@ -35,7 +35,8 @@ export function addTextOptions(command: Command): Command {
         '--errors <how>',
         'for what is not valid in its encoding: strict (an error), replace, ignore or backslashreplace',
       ).choices(errors),
-    );
+    )
+    .addOption(new Option('--final-newline', 'end text that does not end with a newline with one'));
 }
 
 export function addCompressionOptions(command: Command): Command {

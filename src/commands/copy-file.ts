@@ -158,8 +158,14 @@ async function overwrite(
   const into = new FileIO(path, 'r+');
   try {
     const hash = await digest(options);
+    let result: ContentResult;
+    try {
+      result = await content(from, into, { ...options, reflink: 'never', sparse: 'never' }, hash, run, 0);
+    } finally {
+      // What can't be converted may show before anything is written. Copies inside the kernel do not move the offset.
+      if (!options.conversion || into.tell() > 0) begun();
+    }
     begun();
-    const result = await content(from, into, { ...options, reflink: 'never', sparse: 'never' }, hash, run, 0);
     into.truncate(result.bytes);
     checkSource(result, job, run, again);
     const sum = hash?.digest('hex');

@@ -5,7 +5,7 @@ import * as zlib from 'node:zlib';
 import { SluiceError } from './failure.js';
 import { DamagedData, FilterSource, PrefixedSource, type Stage } from './filter.js';
 import type { Source } from './raw.js';
-import { ZlibSource, type ZlibStream } from './zlib-source.js';
+import { step as chunkSize, ZlibSource, type ZlibStream } from './zlib-source.js';
 
 /** What sluice writes. */
 export const compressions = ['gzip', 'brotli', 'zstd'] as const;
@@ -38,16 +38,19 @@ export function compressing(format: Compression): Stage {
     const { createGzip, createBrotliCompress, constants } = zlib;
     const failed = (why: string) => new SluiceError(`could not compress: ${why}`, { code: 'ERR_COMPRESSION' });
     const through = (stream: ZlibStream) => new ZlibSource(source, stream, 'nothing', failed);
-    if (format === 'gzip') return through(createGzip({ level: levels.gzip }) as unknown as ZlibStream);
+    if (format === 'gzip') return through(createGzip({ level: levels.gzip, chunkSize }) as unknown as ZlibStream);
     if (format === 'brotli') {
       const params = { [constants.BROTLI_PARAM_QUALITY]: levels.brotli };
-      return through(createBrotliCompress({ params }) as unknown as ZlibStream);
+      return through(createBrotliCompress({ params, chunkSize }) as unknown as ZlibStream);
     }
     const { createZstdCompress } = zlib as { createZstdCompress?: (options: object) => ZlibStream }; // Node ≥ 22.15
     if (createZstdCompress) {
       const { ZSTD_c_compressionLevel, ZSTD_c_checksumFlag } = constants as unknown as Record<string, number>;
       return through(
-        createZstdCompress({ params: { [ZSTD_c_compressionLevel!]: levels.zstd, [ZSTD_c_checksumFlag!]: 1 } }),
+        createZstdCompress({
+          params: { [ZSTD_c_compressionLevel!]: levels.zstd, [ZSTD_c_checksumFlag!]: 1 },
+          chunkSize,
+        }),
       );
     }
     return new LateSource(async () => {
@@ -78,9 +81,15 @@ function damage(format: Format, name: string): (why: string) => SluiceError {
 
 function open(format: Format, source: Source, name: string): Source {
   const damaged = damage(format, name);
-  if (format === 'gzip') return new ZlibSource(source, zlib.createGunzip() as unknown as ZlibStream, 'zeros', damaged);
+  if (format === 'gzip')
+    return new ZlibSource(source, zlib.createGunzip({ chunkSize }) as unknown as ZlibStream, 'zeros', damaged);
   if (format === 'brotli')
-    return new ZlibSource(source, zlib.createBrotliDecompress() as unknown as ZlibStream, 'nothing', damaged);
+    return new ZlibSource(
+      source,
+      zlib.createBrotliDecompress({ chunkSize }) as unknown as ZlibStream,
+      'nothing',
+      damaged,
+    );
   return new LateSource(async () => {
     const filter =
       format === 'zstd'

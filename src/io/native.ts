@@ -14,6 +14,7 @@ import { type PlainFiles, plainFiles } from './native/plain-files.js';
 import { type Polling, polling } from './native/polling.js';
 import { type Times, times } from './native/times.js';
 import { type XattrCalls, xattrCalls } from './native/xattr-calls.js';
+import { type Zstd, zstd } from './native/zstd.js';
 
 /**
  * The calls, in groups; each group is made, and each libc function looked up, on its first use.
@@ -33,6 +34,8 @@ export interface Native {
   readonly polling: Polling;
   readonly times: Times;
   readonly xattrs: XattrCalls;
+  /** libzstd's streams, where the system has that library; null where not. */
+  readonly zstd: Zstd | null;
 }
 
 let found: { native: Native } | { reason: string } | undefined;
@@ -123,6 +126,9 @@ function grouped(libc: Libc): Native {
     },
     get xattrs() {
       return once(xattrCalls);
+    },
+    get zstd() {
+      return once(zstd);
     },
   };
 }

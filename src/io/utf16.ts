@@ -12,25 +12,31 @@ export function decodeUtf16(
   encoding: string,
 ): Decoded {
   let text = '';
+  let base = from;
+  let units = unitsOf(data, base, littleEndian);
+  // Asked first, since it is fast: text without an error, the rule, is one step.
+  if (units.isWellFormed() && base + 2 * units.length === data.length) return { text: units, consumed: data.length };
   while (from < data.length) {
-    const rest = unitsOf(data, from, littleEndian);
-    let good = rest.isWellFormed() ? rest.length : firstLone(rest);
-    let end = from + 2 * good;
-    const atEnd = good >= rest.length - 1 && (good === rest.length || (rest.charCodeAt(good) & 0xfc00) === 0xd800);
-    if (good > 0) text += good === rest.length ? rest : rest.slice(0, good);
-    if (end === data.length) return { text, consumed: end };
-    if (atEnd && !final) return { text, consumed: end };
-    good = end;
-    if (atEnd) end = data.length;
-    else end += 2;
+    // An escaped byte is one byte: units begin anew behind it.
+    if ((from - base) % 2 === 1) {
+      base = from;
+      units = unitsOf(data, base, littleEndian);
+    }
+    const at = (from - base) / 2;
+    const good = nextLone(units, at);
+    const start = base + 2 * good;
+    const atEnd = good >= units.length - 1 && (good === units.length || (units.charCodeAt(good) & 0xfc00) === 0xd800);
+    text += units.slice(at, good);
+    if (start === data.length || (atEnd && !final)) return { text, consumed: start };
+    const end = atEnd ? data.length : start + 2;
     const reason = atEnd
-      ? data.length - good === 1
+      ? data.length - start === 1
         ? 'truncated data'
         : 'unexpected end of data'
-      : (data[good + (littleEndian ? 1 : 0)]! & 0xfc) === 0xdc
+      : (data[start + (littleEndian ? 1 : 0)]! & 0xfc) === 0xdc
         ? 'illegal encoding'
         : 'illegal UTF-16 surrogate';
-    const repair = repairBytes(errors, encoding, data, good, end, reason);
+    const repair = repairBytes(errors, encoding, data, start, end, reason);
     text += repair.text;
     from = repair.next;
   }
@@ -45,10 +51,12 @@ function unitsOf(data: Buffer, from: number, littleEndian: boolean): string {
     : Buffer.from(data.subarray(from, end)).swap16().toString('utf16le');
 }
 
-/** Index of the first surrogate without its partner. */
-function firstLone(text: string): number {
-  return /[\ud800-\udfff]/u.exec(text)?.index ?? text.length;
+/** Index of the first surrogate from `from` on that has no partner; the length, if there is none. */
+function nextLone(text: string, from: number): number {
+  lone.lastIndex = from;
+  return lone.exec(text)?.index ?? text.length;
 }
+const lone = /[\ud800-\udfff]/gu;
 
 /** Decodes `data` from `from` on, as much as is complete; all of it if `final`. */
 export function decodeUtf32(

@@ -11,7 +11,11 @@ export type ZlibStream = Transform & { bytesWritten: number };
 /** What may follow when the compressed data say that they are complete: nothing, or zeros (tapes), which are dropped. */
 export type Trailer = 'nothing' | 'zeros';
 
-const step = 64 * 1024;
+/**
+ * Bytes in, and, for the stream's maker, bytes out at a time. Each step is a job for the thread pool: with 64 KiB in and node:zlib's own
+ * 16 KiB out, gunzip takes half as long again.
+ */
+export const step: number = 256 * 1024;
 
 export class ZlibSource implements Source {
   #source: Source;

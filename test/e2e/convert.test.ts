@@ -75,6 +75,21 @@ describe('sluice copy with text options', () => {
     expect(json.records()[0]).toMatchObject({ type: 'error', code: 'ERR_UNICODE_DECODE', path: 'bad' });
     expect(existsSync(join(cwd, 'new'))).toBe(false);
   });
+  it('says of a file that is overwritten in place whether anything was', async () => {
+    const cwd = temporary();
+    writeFileSync(join(cwd, 'early'), Buffer.from([0xff]));
+    writeFileSync(join(cwd, 'late'), Buffer.concat([Buffer.alloc(3_000_000, 'a'), Buffer.from([0xff])]));
+    for (const [source, state] of [
+      ['early', 'destination left as it was'],
+      ['late', 'destination is incomplete: it was being overwritten in place'],
+    ]) {
+      writeFileSync(join(cwd, 'old'), 'old');
+      const { status, stderr } = await sluice(['copy', '--in-place', '--errors', 'strict', source!, 'old'], { cwd });
+      expect(status).toBe(1);
+      expect(stderr).toContain(`— ${state}\n`);
+      expect(readFileSync(join(cwd, 'old'), 'utf8') === 'old').toBe(source === 'early');
+    }
+  });
   it('goes on over errors as it is told to', async () => {
     const cwd = temporary();
     writeFileSync(join(cwd, 'f'), Buffer.from('61ff62', 'hex'));
@@ -85,6 +100,19 @@ describe('sluice copy with text options', () => {
     ]) {
       expect((await sluice(['copy', '--errors', how!, 'f', 'g'], { cwd })).status).toBe(0);
       expect(readFileSync(join(cwd, 'g'), 'utf8')).toBe(expected);
+    }
+  });
+  it('ends the last line if it is told to, as the others end', async () => {
+    const cwd = temporary();
+    for (const [text, expected] of [
+      ['a\nb', 'a\nb\n'],
+      ['a\r\nb', 'a\r\nb\r\n'],
+      ['a\n', 'a\n'],
+      ['', ''],
+    ]) {
+      writeFileSync(join(cwd, 'f'), text!);
+      expect((await sluice(['copy', '--final-newline', 'f', 'f'], { cwd })).status).toBe(0);
+      expect(readFileSync(join(cwd, 'f'), 'utf8')).toBe(expected);
     }
   });
   it('works in a pipe, from stdin to stdout', async () => {

@@ -35,7 +35,7 @@ service() { for i in 1 2 3; do echo "line $i"; done; echo 'listening on 8080'; }
 describe('README', () => {
   it('has command lines', () => {
     expect(blocks.length).toBeGreaterThan(2);
-    expect(transcript).toHaveLength(4);
+    expect(transcript).toHaveLength(3);
   });
 
   it.each(blocks.map((text, i) => [i + 1, text.trim().split('\n')[0], text]))(
@@ -64,10 +64,20 @@ describe('README', () => {
       for (const { line, output } of transcript) {
         const { out, stderr } = await shell(line.replaceAll('/mnt/', `${cwd}/`), { cwd });
         const said = (out + stderr).replaceAll(`${cwd}/`, '/mnt/');
-        expect(said, line).toBe(output.startsWith('█') ? '' : output); // The bar is a terminal's: see progress.test.ts.
+        expect(said, line).toBe(output);
       }
     } finally {
       execFileSync('umount', [join(cwd, 'full')]);
+    }
+  });
+
+  it('shows pictures that are there, and small', () => {
+    const pictures = [...readme.matchAll(/!\[[^\]]+\]\(([^)]+)\)/g)].map(([, path]) => join(root, path!));
+    expect(pictures).toHaveLength(3);
+    for (const path of pictures) {
+      const svg = readFileSync(path, 'utf8');
+      expect(svg).toMatch(/^<svg xmlns="http:\/\/www.w3.org\/2000\/svg".*<\/svg>\n?$/s);
+      expect(svg.length).toBeLessThan(20_000);
     }
   });
 

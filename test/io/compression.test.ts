@@ -1,13 +1,18 @@
 // Compression against the formats' own programs, and against everything that can be wrong with compressed data.
 
+import { execFileSync } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
-import { brotliCompressSync, gunzipSync, gzipSync } from 'node:zlib';
+import { writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { brotliCompressSync, constants, gunzipSync, gzipSync } from 'node:zlib';
 import { describe, expect, it } from 'vitest';
 import { type Compression, compressing, type Decompression, decompressing } from '../../src/io/compression.js';
 import type { Stage } from '../../src/io/filter.js';
+import { native } from '../../src/io/native.js';
 import { copyInto } from '../../src/io/pump.js';
 import type { Source } from '../../src/io/raw.js';
 import { filtered, has } from '../helpers/programs.js';
+import { temporary } from '../helpers/sluice.js';
 
 /** Bytes in pieces of `size`, and, if asked, nothing at all in between. */
 function source(bytes: Uint8Array, { size = Infinity, blocks = false } = {}): Source {
@@ -139,6 +144,23 @@ describe.each(['gzip', 'brotli', 'zstd', 'xz', 'bzip2'] as Decompression[])('dec
   );
 });
 
+describe('zstd by the library of the system', () => {
+  it.skipIf(!native()?.zstd || !has('zstd'))('writes one frame with its checksum, as zstd does', async () => {
+    const bytes = Buffer.concat([text, noise, text]);
+    const packed = await through(compressing('zstd'), source(bytes));
+    const file = join(temporary(), 'x.zst');
+    writeFileSync(file, packed);
+    expect(execFileSync('zstd', ['-lv', file]).toString()).toMatch(/# Zstandard Frames: 1\n[\s\S]*Check: XXH64/);
+  });
+  it.skipIf(!native()?.zstd)('says what is wrong in its words', async () => {
+    const packed = await through(compressing('zstd'), source(text));
+    packed[packed.length - 1]! ^= 1;
+    await expect(through(decompressing('zstd', 'x'), source(packed))).rejects.toThrow(
+      "the zstd data are damaged (Restored data doesn't match checksum)",
+    );
+  });
+});
+
 describe('decompressing', () => {
   it('says what it cannot tell', async () => {
     for (const bytes of ['', 'P', 'plain text'])
@@ -170,7 +192,8 @@ describe('decompressing', () => {
   });
   it.each([
     ['gzip', (bytes: Buffer) => gzipSync(bytes)],
-    ['brotli', (bytes: Buffer) => brotliCompressSync(bytes)],
+    ['brotli', (bytes: Buffer) => brotliCompressSync(bytes, { params: { [constants.BROTLI_PARAM_QUALITY]: 5 } })],
+    ...(has('zstd') ? [['zstd', (bytes: Buffer) => filtered('zstd', ['-qc'], bytes)]] : []),
   ] as [
     Decompression,
     (bytes: Buffer) => Buffer,

@@ -14,7 +14,7 @@ import {
   writeFileSync,
 } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { command, root, temporary } from '../helpers/sluice.js';
 
@@ -105,14 +105,21 @@ describe('the package', () => {
     const pages = readdirSync(join(installed, 'node_modules/sluice/man')).map((name) => `./man/${name}`);
     expect(pages.sort()).toEqual([...man].sort());
   });
-  it('is run by npx', async () => {
-    const { status, out, stderr } = await command('npx', ['--yes', `--package=${tarball}`, 'sluice', '--version'], {
+  it.each(nodes.filter(({ node }) => node))('is run by npx (Node $major)', async ({ major, node }) => {
+    // npx, and what it runs, take the first node of PATH.
+    const line = 'node --version; sluice --version; echo text | sluice atomic-write f; cat f';
+    const { status, out, stderr } = await command('npx', ['--yes', `--package=${tarball}`, '-c', line], {
       cwd: temporary(),
-      env: { npm_config_cache: join(scratch, 'npm-cache'), npm_config_omit: 'optional', npm_config_loglevel: 'error' },
+      env: {
+        PATH: `${dirname(node!)}:${process.env['PATH']}`,
+        npm_config_cache: join(scratch, `npm-cache-${major}`),
+        npm_config_omit: 'optional',
+        npm_config_loglevel: 'error',
+      },
     });
-    expect({ status, out }, stderr).toMatchObject({
+    expect({ status, out }, stderr).toEqual({
       status: 0,
-      out: expect.stringMatching(/^sluice \d+\.\d+\.\d+\n$/),
+      out: expect.stringMatching(new RegExp(`^v${major}\\.[\\d.]+\nsluice \\d+\\.\\d+\\.\\d+\ntext\n$`)),
     });
   }, 60_000);
 });

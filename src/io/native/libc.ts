@@ -15,7 +15,7 @@ export interface CFunction {
   async(...args: [...Argument[], (error: unknown, result: number) => void]): void;
 }
 
-type CType = 'int' | 'uint' | 'int64' | 'uint64' | 'void *';
+type CType = 'int' | 'uint' | 'int64' | 'uint64' | 'void *' | 'str';
 
 /** `syscall` is the number by which a function is called that this libc has no wrapper for. */
 export interface Signature {
@@ -26,7 +26,7 @@ export interface Signature {
 
 /** The part of koffi that is used here. */
 export interface Koffi {
-  load(path: null): { func(name: string, result: string, args: string[]): CFunction };
+  load(path: string | null): { func(name: string, result: string, args: string[]): CFunction };
   errno(): number;
 }
 
@@ -36,10 +36,15 @@ export class Libc {
   readonly #inFlight = new Set<readonly Argument[]>();
   readonly #library: ReturnType<Koffi['load']>;
 
-  constructor(koffi: Koffi) {
+  constructor(koffi: Koffi, library: string | null = null) {
     this.#koffi = koffi;
-    // The process itself: it has its libc loaded, whatever that is and wherever it lies.
-    this.#library = koffi.load(null);
+    // null is the process itself: it has its libc loaded, whatever that is and wherever it lies.
+    this.#library = koffi.load(library);
+  }
+
+  /** The functions of another library, which the system's loader finds by its name; throws where there is none. */
+  library(name: string): Libc {
+    return new Libc(this.#koffi, name);
   }
 
   /** These functions, by name: each is looked up when first read, and a plain property from then on. */

@@ -1,0 +1,50 @@
+// Makes the pictures of docs/pictures again, each from a real run: node scripts/pictures.mjs [NAME...]
+import { spawnSync } from 'node:child_process';
+import { mkdirSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { fileURLToPath } from 'node:url';
+
+const pictures = {
+  /** What the pipe meter says of a grep that sits on its output. */
+  verdict: {
+    setup: `service() {
+  for i in $(seq 600); do echo "2026-11-27T10:15:$((i % 50 + 10)) GET /orders/$((i * 7919 % 4096)) 200"; sleep 0.005; done
+}`,
+    command: 'service | grep GET | sluice inspect - | cat > requests.log',
+  },
+  /** The bar is gone when its copy is done: this one is stopped at two thirds. */
+  bar: {
+    setup: 'mkdir usb; head -c 400M /dev/zero > disk.img',
+    show: 'sluice copy --limit-rate 100M --verify --durable disk.img usb/',
+    command:
+      'sluice copy --limit-rate 100M --verify --durable disk.img usb/ & sleep 2.8; exec 2> /dev/null; kill -KILL $! $(pgrep -P $!); wait || true',
+    lines: 2,
+  },
+  /** Drawn by the command itself. */
+  bench: { drawn: ['bench', tmpdir(), '--size', '64M', '--time', '40s', '--svg'] },
+};
+
+const asked = process.argv.slice(2);
+const unknown = asked.filter((name) => !Object.hasOwn(pictures, name));
+if (unknown.length > 0) {
+  console.error(`no such picture: ${unknown.join(', ')}; there are ${Object.keys(pictures).join(', ')}`);
+  process.exit(2);
+}
+const place = new URL('../docs/pictures/', import.meta.url);
+mkdirSync(place, { recursive: true });
+for (const name of asked.length > 0 ? asked : Object.keys(pictures)) {
+  const { setup = '', columns = 80, command, show = command, lines = 1000, drawn } = pictures[name];
+  const target = new URL(`${name}.svg`, place);
+  if (drawn) {
+    const bin = fileURLToPath(new URL('../bin/sluice.js', import.meta.url));
+    const { status } = spawnSync(process.execPath, [bin, ...drawn, fileURLToPath(target)], { stdio: 'inherit' });
+    if (status !== 0) process.exit(1);
+    continue;
+  }
+  const script = fileURLToPath(new URL('picture.mjs', import.meta.url));
+  const wanted = ['--setup', setup, '--show', show, '--columns', String(columns), '--lines', String(lines)];
+  const args = [script, ...wanted, command];
+  const { status, stdout } = spawnSync(process.execPath, args, { stdio: ['ignore', 'pipe', 'inherit'] });
+  if (status !== 0) process.exit(1);
+  writeFileSync(target, stdout);
+}
