@@ -148,7 +148,8 @@ function byCounters({ counters, statistics }: Observed): Opinion | undefined {
   );
   const size = exactly ?? nearly;
   if (size === undefined) return undefined;
-  return { buffering: 'block', size, certainty: writes < 4 ? 0.85 : 0.97, because: `${sizes}: blocks of ${size}` };
+  const because = average === size ? `${writes} writes of ${size} bytes` : `${sizes}: blocks of ${size}`;
+  return { buffering: 'block', size, certainty: writes < 4 ? 0.85 : 0.97, because };
 }
 
 /** Are so many writes of a full block what was expected? One or two in a thousand may be of another size. */
