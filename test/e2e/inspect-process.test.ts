@@ -164,7 +164,19 @@ describe.runIf(linux)('a pipeline', () => {
     const head = await member(group!, 'head');
     const facts = await settled(head, 'it waits to write', ({ waiting }) => waiting.for === 'write');
     expect(facts.descriptors.find(({ fd }) => fd === 1)).toMatchObject({ waiting: 65536, capacity: 65536 });
-    expect(facts.findings.map(({ kind }) => kind)).toEqual(['slowest']);
+    // Not the shell, which only waits for it.
+    expect(facts.findings).toMatchObject([{ kind: 'slowest', pids: [await member(group!, 'sleep')] }]);
+  });
+
+  it.runIf(native)('has the last of a chain named as slow, not those who wait for it themselves', async () => {
+    const { pid: group } = start('bash', ['-c', 'yes | cat | sleep 60']);
+    const cat = await member(group!, 'cat');
+    const facts = await settled(
+      cat,
+      'both wait to write',
+      ({ pipeline }) => pipeline.filter(({ waiting }) => waiting.for === 'write').length === 2,
+    );
+    expect(facts.findings).toMatchObject([{ kind: 'slowest', pids: [await member(group!, 'sleep')] }]);
   });
 
   it('has the stage named that has read and not written', async () => {
