@@ -220,6 +220,23 @@ describe.runIf(linux)('asked in between', () => {
     expect(JSON.parse(stderr.trim().split('\n').at(-1)!)).toMatchObject({ ended: false, bytes: 13, lines: 2 });
   });
 
+  it('SIGUSR1 before the meter is ready is answered once it is, and starts no debugger', async () => {
+    const early = join(temporary(), 'early.cjs');
+    writeFileSync(early, "process.nextTick(() => process.kill(process.pid, 'SIGUSR1'));");
+    const child = spawn(process.execPath, ['--require', early, bin, 'inspect', '--json', '-']);
+    let stderr = '';
+    child.stderr.on('data', (text) => {
+      stderr += text;
+    });
+    const ended = outcome(child);
+    child.stdin.write('x\n');
+    await eventually('a report', () => stderr.includes('\n'));
+    child.stdin.end();
+    expect(await ended).toMatchObject({ status: 0, out: 'x\n' });
+    const reports = stderr.trim().split('\n');
+    expect(reports.map((line) => JSON.parse(line))).toMatchObject([{ ended: false }, { ended: true, bytes: 2 }]);
+  });
+
   it('a program that holds its output back is found out before it has written anything', async () => {
     const child = spawn(
       'bash',
