@@ -96,7 +96,7 @@ function picture({ pipeline, pipes, pid: subject }: ProcessFacts, page: Page): s
   const lines: string[] = [];
   const name = (pid: number) => {
     const stage = pipeline.find((each) => each.pid === pid);
-    return `${stage?.program ?? '?'} (${pid})`;
+    return `${page.name(stage?.program ?? '?')} (${pid})`;
   };
   for (const stage of pipeline) {
     const mark = stage.pid === subject ? page.title('▶') : ' ';
