@@ -162,6 +162,11 @@ describe("by the kernel's count of writes", () => {
     ];
     expect(verdict({ chunks: lines, counters: { written: 30, writes: 1, arrived: 30 } }).value).toBeUndefined();
     expect(verdict({ chunks: lines, counters: { written: 60, writes: 1, arrived: 60 } }).value).toBe('block');
+    const more: Case['chunks'] = [
+      [90, 3, true, 0],
+      [90, 3, true, 0],
+    ];
+    expect(verdict({ chunks: more, counters: { written: 90, writes: 1, arrived: 90 } }).value).toBeUndefined();
   });
 
   it('what it read before it could have been its input is not what it held back', () => {
@@ -214,6 +219,19 @@ describe('by how the pipe was filled', () => {
     ];
     const filled = slots(...pair, ...pair, ...pair, [350, true, false]);
     expect(verdict({ chunks: atOnce, slots: filled })).toMatchObject({ value: 'block', size: 8192 });
+  });
+
+  it('one block of whole lines is no pattern: it may have ended there', () => {
+    const filled = slots([4096, false, true], [4085, true, false]);
+    expect(verdict({ chunks: [[8181, 303, true, 0]], slots: filled })).toMatchObject({
+      value: 'block',
+      size: undefined,
+    });
+  });
+
+  it('bursts of many whole lines are not surely lines', () => {
+    const chunks = times(12, [24543, 909, true, 20] as [number, number, boolean, number]);
+    expect(verdict({ line: 27, chunks }).certainty).toBeLessThan(0.6);
   });
 
   it('slots that lines fill exactly say nothing, nor do slots that were left half empty', () => {
