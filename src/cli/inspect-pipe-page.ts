@@ -63,11 +63,18 @@ export function pipePage(report: PipeReport, page: Page): string {
         word === 'block' ? page.warn(words[word]!) : page.good(words[word]!),
       ),
     ],
-    report.size === null || isUnknown(report.verdict) ? undefined : ['its buffer', page.field(report.size, size)],
+    bufferRow(report, page),
     report.fix === null ? undefined : ['fix', page.good(page.name(report.fix))],
     report.note === undefined ? undefined : ['note', page.name(report.note)],
   ];
   return `${page.title(report.ended ? 'pipe' : 'pipe, so far')}\n${page.rows(rows)}`;
+}
+
+/** What made the verdict need not be said twice. */
+function bufferRow({ verdict, size: buffer }: PipeReport, page: Page): Row {
+  if (buffer === null || isUnknown(verdict)) return undefined;
+  const { because, ...alone } = { because: undefined, ...buffer };
+  return ['its buffer', page.field(because === verdict.because ? alone : buffer, size)];
 }
 
 const eighths = ['', '▏', '▎', '▍', '▌', '▋', '▊', '▉'];
@@ -78,13 +85,13 @@ function histogram({ chunkSizes }: PipeReport, page: Page): string {
   const label = ({ from, to }: { from: number; to: number }) =>
     to - from === 1 ? size(from) : `${size(from)}–${size(to - 1)}`;
   const width = Math.max(...chunkSizes.map((bin) => label(bin).length));
-  return chunkSizes
-    .map((bin) => {
+  return page.lines(
+    chunkSizes.map((bin) => {
       const units = Math.max(1, Math.round((bin.chunks / most) * 30 * 8));
       const bar = '█'.repeat(units >> 3) + eighths[units & 7]!;
       return `${label(bin).padStart(width)} ${page.good(bar)} ${page.dim(count(bin.chunks))}`;
-    })
-    .join(`\n${' '.repeat(16)}`);
+    }),
+  );
 }
 
 function duration(seconds: number): string {

@@ -31,9 +31,7 @@ export function processPage(facts: ProcessFacts, page: Page): string {
     parts.push(`${paint(page.name(finding.text))} ${sure}${fix}`);
   }
   if (facts.notPermitted > 0)
-    parts.push(
-      page.dim(`${facts.notPermitted} other process${facts.notPermitted === 1 ? '' : 'es'} may not be looked into`),
-    );
+    parts.push(page.dim(`${plural(facts.notPermitted, 'other process', 'other processes')} may not be looked into`));
   return `${parts.join('\n\n')}\n`;
 }
 
@@ -98,7 +96,7 @@ function picture({ pipeline, pipes, pid: subject }: ProcessFacts, page: Page): s
   const lines: string[] = [];
   const name = (pid: number) => {
     const stage = pipeline.find((each) => each.pid === pid);
-    return `${stage?.program ?? '?'} (${pid})`;
+    return `${page.name(stage?.program ?? '?')} (${pid})`;
   };
   for (const stage of pipeline) {
     const mark = stage.pid === subject ? page.title('▶') : ' ';

@@ -1,4 +1,5 @@
-// The first code that runs. `--version` is answered here, so that it costs no more than Node's own start.
+// The first code that runs. `--version` is answered here, so that it costs no more than Node's own start; and whoever asks the
+// pipe meter for a report (SIGUSR1) cannot know when it is ready: from here on the question waits for its answer.
 
 import { writeSync } from 'node:fs';
 
@@ -14,4 +15,23 @@ if (argv.length === 1 && (argv[0] === '--version' || argv[0] === '-V')) {
     // A full disk, a closed pipe: the long way knows what to say.
   }
 }
+
+/** Until the meter listens itself. Without a listener Node takes the signal for a call to start its debugger. */
+function rememberQuestion(): void {
+  let asked = false;
+  const remember = () => {
+    if (process.listenerCount('SIGUSR1') === 1) asked = true;
+  };
+  process.on('SIGUSR1', remember);
+  process.on('newListener', function taken(name) {
+    if (name !== 'SIGUSR1') return;
+    process.removeListener('newListener', taken);
+    setImmediate(() => {
+      process.removeListener('SIGUSR1', remember);
+      if (asked) process.emit('SIGUSR1', 'SIGUSR1');
+    });
+  });
+}
+if (argv.find((argument) => !argument.startsWith('-')) === 'inspect' && argv.includes('-')) rememberQuestion();
+
 if (!answered) void import('./run.js').then(({ run }) => run());

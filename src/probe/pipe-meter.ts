@@ -7,6 +7,7 @@ import { isSystemError, SluiceError } from '../io/failure.js';
 import { type Native, native } from '../io/native.js';
 import { isUnknown } from './certainty.js';
 import { ChunkStatistics } from './chunk-statistics.js';
+import type { SlotStatistics } from './pipe-slots.js';
 import { type MeterInput, type MeterOutput, meterInput, meterOutput } from './pipe-streams.js';
 import { TextScan } from './text-scan.js';
 import { UpstreamWatch } from './upstream-watch.js';
@@ -79,7 +80,7 @@ export class PipeMeter {
     try {
       await this.#move(left);
       // It has closed its end; its counters stay until its parent asks how it ended.
-      this.watch.ask(performance.now(), this.statistics.bytes);
+      this.watch.ask(performance.now(), this.statistics.bytes, () => 0);
       this.ended = true;
       this.statistics.endBurst();
       this.#elapsed = performance.now() - this.#started;
@@ -200,7 +201,7 @@ export class PipeMeter {
     const now = performance.now();
     if (now - this.#asked < askEvery) return;
     this.#asked = now;
-    this.watch.ask(now, this.statistics.bytes);
+    this.watch.ask(now, this.statistics.bytes, () => this.#input.waiting?.());
   }
 
   /** Larger pipes: fewer changes between the three programs. What is refused does no harm. */
@@ -215,6 +216,11 @@ export class PipeMeter {
         this.#options.debug?.(() => `a pipe stays as it is: ${(error as Error).message}`);
       }
     }
+  }
+
+  /** How the bytes lay in the pipe; undefined where that cannot be seen. */
+  get slots(): SlotStatistics | undefined {
+    return this.#input.slots;
   }
 
   get spliced(): number {

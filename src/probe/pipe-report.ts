@@ -27,13 +27,13 @@ export interface PipeReport extends Verdict {
   upstream: Known<{ pid: number; command: string; program: string }>;
   /** Everybody who has the upstream's end open. */
   writers: Known<Peer[]>;
-  /** The kernel's count of all that the upstream ever wrote. */
+  /** The kernel's count of what the upstream wrote, without what it had written before anything came. */
   upstreamWrites: Known<{ writes: number; bytes: number; averageBytes: number }>;
   method: 'splice' | 'readinto';
 }
 
 export function pipeReport(meter: PipeMeter): PipeReport {
-  const { statistics, watch, ended, elapsed, spliced } = meter;
+  const { statistics, watch, ended, elapsed, spliced, slots } = meter;
   const { upstream, counters, held, writers } = watch;
   const round = (milliseconds: number) => Math.round(milliseconds * 10) / 10;
   const share = statistics.seenChunks === 0 ? undefined : statistics.endingLine / statistics.seenChunks;
@@ -61,6 +61,6 @@ export function pipeReport(meter: PipeMeter): PipeReport {
         }
       : unknown(isUnknown(upstream) ? upstream.unknown : 'not permitted, or it had ended'),
     method: spliced > 0 ? 'splice' : 'readinto',
-    ...verdictOf({ statistics, ended, upstream: isUnknown(upstream) ? undefined : upstream, counters, held }),
+    ...verdictOf({ statistics, ended, upstream: isUnknown(upstream) ? undefined : upstream, counters, held, slots }),
   };
 }

@@ -8,11 +8,16 @@ import { FileIO } from '../io/file-io.js';
 import { native } from '../io/native.js';
 import type { Source } from '../io/raw.js';
 import { canBlock, streamInput } from '../io/stream-input.js';
+import { SlotReader, type SlotStatistics } from './pipe-slots.js';
 
 export interface MeterInput extends Source {
   readonly fd: number;
   /** May its bytes be moved by splice? */
   readonly pipe: boolean;
+  /** How the bytes lay in the pipe, as far as it was asked. */
+  readonly slots?: SlotStatistics;
+  /** Bytes that wait in the pipe, where that can be known. */
+  waiting?(): number;
   ready(): Promise<void>;
   close(): void;
 }
@@ -23,15 +28,19 @@ export function meterInput(fd: number): MeterInput {
     const own = reopened(fd, constants.O_RDONLY);
     if (own !== undefined) {
       const stop = new AbortController();
+      const reader = new SlotReader(calls, own);
       return {
         fd: own,
         pipe: true,
-        readInto: (view) => calls.files.read(own, view, view.length),
+        slots: reader.statistics,
+        readInto: (view) => (reader.wanted ? reader.readInto(view) : calls.files.read(own, view, view.length)),
+        waiting: () => calls.pipes.waiting(own),
         async ready() {
           await calls.polling.wait(own, 'read', { signal: stop.signal });
         },
         close() {
           stop.abort();
+          reader.close();
           closeSync(own);
         },
       };

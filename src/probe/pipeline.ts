@@ -1,11 +1,10 @@
 // A pipeline as stages: who writes to whom, who waits for whom, who has read and not written, who only holds pipes open.
 
-import { basename } from 'node:path';
-import { type Inferred, inferred, isUnknown, type Known, unknown } from './certainty.js';
-import { deadlocked, type Wait } from './deadlock.js';
-import { fieldsOf } from './proc.js';
-import { fillOf, type Pipe, type ProcessTable } from './process-table.js';
-import { anyRemedy, type Remedy, remedyFor } from './remedies.js';
+import { type Inferred, isUnknown, type Known, unknown } from './certainty.js';
+import { holdingOf } from './holding.js';
+import { type Finding, findingsOf } from './pipeline-findings.js';
+import { fillOf, type Pipe, type ProcessTable, pidsOf } from './process-table.js';
+import { type Remedy, remedyFor } from './remedies.js';
 import { countersOf } from './upstream.js';
 import { type Waiting, waitingOf } from './waiting.js';
 
@@ -35,23 +34,11 @@ export interface PipeState {
   capacity: Known<number>;
 }
 
-export interface Finding {
-  kind: 'deadlock' | 'holding' | 'slowest' | 'idle';
-  pids: number[];
-  certainty: number;
-  inferred: true;
-  text: string;
-  fix: string | null;
-}
-
 export interface Pipeline {
   stages: Stage[];
   pipes: PipeState[];
   findings: Finding[];
 }
-
-/** Programs that may read much and have nothing of it to write. */
-const selects = /grep$|^rg$|awk$|^perl|^python|^ruby|^jq$/;
 
 export function pipelineOf(table: ProcessTable, pid: number): Pipeline {
   const { pids, pipes } = connected(table, pid);
@@ -62,8 +49,8 @@ export function pipelineOf(table: ProcessTable, pid: number): Pipeline {
   for (const stage of stages) stage.holding = holdingOf(stage, stages, pipes, fills);
   const states = [...pipes.values()].map((pipe) => ({
     name: pipe.name,
-    writers: unique(pipe.writers),
-    readers: unique(pipe.readers),
+    writers: pidsOf(pipe.writers),
+    readers: pidsOf(pipe.readers),
     ...fills.get(pipe.name)!,
   }));
   const ordered = inOrder(stages);
@@ -71,8 +58,6 @@ export function pipelineOf(table: ProcessTable, pid: number): Pipeline {
 }
 
 const crowd = 16;
-
-const unique = (ends: { pid: number }[]): number[] => [...new Set(ends.map(({ pid }) => pid))];
 
 /**
  * From one process along pipes: by all of its own, by stdin, stdout and stderr of the others, so that a program that has
@@ -183,62 +168,10 @@ function waitsFor(table: ProcessTable, pid: number, waiting: Known<Waiting>): nu
   const link = table.link(pid, waiting.fd);
   const pipe = link === undefined ? undefined : table.pipe(link);
   if (!pipe) return [];
-  const others = unique(waiting.for === 'read' ? pipe.writers : pipe.readers);
+  const others = pidsOf(waiting.for === 'read' ? pipe.writers : pipe.readers);
   // Its own copy of the other end cannot help it, unless there is nobody else.
   const rest = others.filter((each) => each !== pid);
   return rest.length > 0 ? rest : others;
-}
-
-/** What it has read, by what was written to it less what still waits (or by the offset in a file), and has not written. */
-function holdingOf(
-  stage: Stage,
-  stages: Stage[],
-  pipes: ReadonlyMap<string, Pipe>,
-  fills: ReadonlyMap<string, { waiting: Known<number> }>,
-): Stage['holding'] {
-  if (stage.role === 'wrapper' || isUnknown(stage.io) || stage.writes.length === 0) return null;
-  const idle = !isUnknown(stage.waiting) && (stage.waiting.for === 'read' || stage.waiting.for === 'events');
-  if (!idle) return null;
-  const known = remedyFor(stage.command.split(' '), stage.program);
-  if (known?.passes || known?.block === null) return null;
-  const consumed = consumedBy(stage, stages, pipes, fills);
-  if (consumed === undefined || consumed === 0) return null;
-  const { written, writes } = stage.io;
-  if (written === 0) {
-    const because = `it has read ${consumed} bytes and written nothing`;
-    return inferred({ bytes: consumed }, known && !selects.test(known.program) ? 0.85 : 0.65, because);
-  }
-  const block = known?.block;
-  if (block && written % block === 0 && written / block === writes) {
-    const because = `all that it wrote is ${writes} full blocks of ${block} bytes`;
-    return inferred({ bytes: Math.min(block - 1, Math.max(0, consumed - written)) }, 0.7, because);
-  }
-  return null;
-}
-
-function consumedBy(
-  stage: Stage,
-  stages: Stage[],
-  pipes: ReadonlyMap<string, Pipe>,
-  fills: ReadonlyMap<string, { waiting: Known<number> }>,
-): number | undefined {
-  const input = stage.reads[0];
-  if (input === undefined) {
-    const position = fieldsOf(`/proc/${stage.pid}/fdinfo/0`);
-    return position && !isUnknown(position) ? Number(position.get('pos')) : undefined;
-  }
-  const pipe = pipes.get(input)!;
-  const writers = unique(pipe.writers)
-    .map((pid) => stages.find((each) => each.pid === pid))
-    .filter((each): each is Stage => each?.role === 'stage');
-  const waiting = fills.get(input)!.waiting;
-  // All that its writers ever wrote, if they write nowhere else, less what still waits.
-  let written = 0;
-  for (const writer of writers) {
-    if (isUnknown(writer.io) || writer.writes.length !== 1) return undefined;
-    written += writer.io.written;
-  }
-  return writers.length === 0 ? undefined : Math.max(0, written - (isUnknown(waiting) ? 0 : waiting));
 }
 
 /** Writers before readers; what is in a circle stays in the order of its process numbers. */
@@ -256,61 +189,4 @@ function inOrder(stages: Stage[]): Stage[] {
     ordered.push(next);
   }
   return ordered;
-}
-
-function findingsOf(stages: Stage[], pipes: PipeState[], table: ProcessTable): Finding[] {
-  const findings: Finding[] = [];
-  const name = (pid: number) => {
-    const stage = stages.find((each) => each.pid === pid);
-    return `${stage?.program ?? table.entries.get(pid)?.stat.comm ?? '?'} (${pid})`;
-  };
-  const waits: Wait[] = stages.map(({ pid, waitsFor }) => ({ pid, on: waitsFor }));
-  const stuck = deadlocked(waits).filter((pid) => stages.find((each) => each.pid === pid)?.role === 'stage');
-  if (stuck.length > 0) {
-    const parts = stuck.map((pid) => {
-      const { waiting, waitsFor } = stages.find((each) => each.pid === pid)!;
-      const doing = !isUnknown(waiting) && waiting.for === 'write' ? 'waits to write to' : 'waits to read from';
-      return waitsFor.length === 1 && waitsFor[0] === pid
-        ? `${name(pid)} waits for itself: it has the other end of the pipe open`
-        : `${name(pid)} ${doing} ${waitsFor.map(name).join(' or ')}`;
-    });
-    findings.push({
-      kind: 'deadlock',
-      pids: stuck,
-      certainty: table.notPermitted === 0 ? 0.95 : 0.85,
-      inferred: true,
-      text: `deadlock: ${parts.join('; ')}`,
-      fix: null,
-    });
-  }
-  for (const { pid, program, command, holding } of stages) {
-    if (!holding) continue;
-    const known = remedyFor(command.split(' '), program);
-    findings.push({
-      kind: 'holding',
-      pids: [pid],
-      certainty: holding.certainty,
-      inferred: true,
-      text: `${name(pid)} sits on its output: ${holding.because}${known?.needsAll ? ` (${known.note})` : ''}`,
-      fix: known ? known.fix : anyRemedy(basename(program)),
-    });
-  }
-  if (stuck.length > 0) return findings;
-  const slow = pipes.find(
-    ({ waiting, capacity }) => !isUnknown(waiting) && !isUnknown(capacity) && waiting >= capacity,
-  );
-  for (const stage of stages) {
-    const { waiting } = stage;
-    if (stage.role !== 'stage' || isUnknown(waiting)) continue;
-    if (waiting.for === 'write' && slow && stage.waitsFor.length > 0)
-      findings.push({
-        kind: 'slowest',
-        pids: stage.waitsFor,
-        certainty: 0.8,
-        inferred: true,
-        text: `${name(stage.pid)} waits for ${stage.waitsFor.map(name).join(' or ')} to read: its pipe is full`,
-        fix: null,
-      });
-  }
-  return findings;
 }

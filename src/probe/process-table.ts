@@ -27,6 +27,9 @@ export interface Pipe {
   writers: End[];
 }
 
+/** Who has these ends open, each once. */
+export const pidsOf = (ends: End[]): number[] => [...new Set(ends.map(({ pid }) => pid))];
+
 export class ProcessTable {
   readonly entries = new Map<number, Entry>();
   /** Processes whose descriptors may not be seen. */

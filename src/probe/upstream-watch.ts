@@ -1,37 +1,53 @@
 // Watches the program before us in a pipe: what it is, how many writes it made, and how much it read without writing.
 
-import type { BigIntStats } from 'node:fs';
+import { type BigIntStats, readlinkSync } from 'node:fs';
+import { isSystemError } from '../io/failure.js';
 import { isUnknown, type Known, unknown } from './certainty.js';
 import type { Peer } from './pipe-holders.js';
 import { statOf } from './proc.js';
 import { countersOf, type IoCounters, type Upstream, upstreamOf } from './upstream.js';
+import { waitingOf } from './waiting.js';
 
 /** It is looked for again this often (milliseconds), until it has been seen to write. */
 const lookEvery = 500;
+/** So much may be counted as written and not have come yet: what is on the way. */
+const onTheWay = 64;
+
+/** What it wrote into the pipe: counted since `arrived` was 0, or since the first look if it writes elsewhere too. */
+export interface Written extends IoCounters {
+  arrived: number;
+}
+
+const nothing: Written = { read: 0, reads: 0, written: 0, writes: 0, arrived: 0 };
 
 export class UpstreamWatch {
   readonly #pipe: BigIntStats;
   upstream: Known<Upstream>;
   writers: Known<Peer[]>;
-  counters: (IoCounters & { arrived: number }) | undefined;
+  counters: Written | undefined;
+  /** The most that it has read, and for how long, without writing anything. */
   held = { bytes: 0, milliseconds: 0 };
+  #before: Written | undefined;
   #base: { read: number; written: number; at: number } | undefined;
+  #settled = false;
   #looked: number;
   #wrote = false;
-  #comm: string | undefined;
+  #image: string | undefined;
 
   constructor(stdin: BigIntStats) {
     this.#pipe = stdin;
     this.#looked = performance.now();
-    if (stdin.isFIFO()) ({ upstream: this.upstream, writers: this.writers } = upstreamOf(stdin));
-    else {
+    if (stdin.isFIFO()) {
+      ({ upstream: this.upstream, writers: this.writers } = upstreamOf(stdin));
+      if (!isUnknown(this.upstream)) this.#image = imageOf(this.upstream.pid);
+    } else {
       this.upstream = unknown(stdin.isFile() ? 'stdin is a file' : 'stdin is no pipe');
       this.writers = this.upstream;
     }
   }
 
-  /** How things are at `now`, when `arrived` bytes had come. */
-  ask(now: number, arrived: number): void {
+  /** How things are at `now`, when `arrived` bytes had come; `waiting` asks how many more are in the pipe. */
+  ask(now: number, arrived: number, waiting: () => number | undefined): void {
     if (!this.#pipe.isFIFO()) return;
     this.#look(now);
     if (isUnknown(this.upstream)) return;
@@ -39,9 +55,32 @@ export class UpstreamWatch {
     if (counters === undefined || isUnknown(counters)) return;
     // A process that has ended, and is not waited for yet, has its counters still.
     if (counters.writes === 0 && (this.counters?.writes ?? 0) > 0) return;
-    this.counters = { ...counters, arrived };
-    const { read, written } = counters;
-    if (written > 0) this.#wrote = true;
+    this.#count(counters, arrived, waiting);
+    this.#hold(counters, now);
+  }
+
+  /** What it wrote before the first byte came went elsewhere: a script that ended with exec, a file, a terminal. */
+  #count(counters: IoCounters, arrived: number, waiting: () => number | undefined): void {
+    const came = arrived + (waiting() ?? 0);
+    const elsewhere = counters.written > came * 1.02 + onTheWay;
+    if (came === 0) this.#before = { ...counters, arrived: 0 };
+    else this.#before ??= elsewhere ? { ...counters, arrived: came } : nothing;
+    const before = this.#before;
+    this.counters = {
+      read: counters.read - before.read,
+      reads: counters.reads - before.reads,
+      written: counters.written - before.written,
+      writes: counters.writes - before.writes,
+      arrived: Math.max(0, arrived - before.arrived),
+    };
+    if (this.counters.written > 0) this.#wrote = true;
+  }
+
+  /** Until it has waited for input, what it reads is itself: libraries, a script. */
+  #hold({ read, written }: IoCounters, now: number): void {
+    const { pid } = this.upstream as Upstream;
+    this.#settled ||= waitsForInput(pid);
+    if (!this.#settled) return;
     if (!this.#base || written !== this.#base.written) this.#base = { read, written, at: now };
     const bytes = read - this.#base.read;
     if (bytes > this.held.bytes) this.held = { bytes, milliseconds: now - this.#base.at };
@@ -50,22 +89,46 @@ export class UpstreamWatch {
   /** Again, as long as it has not been found, or has become another program (a shell's exec), or writes nothing. */
   #look(now: number): void {
     const { upstream } = this;
+    let becameAnother = false;
     if (!isUnknown(upstream)) {
-      const comm = statOf(upstream.pid)?.comm;
-      if (comm === undefined) return;
-      if (this.#comm === comm && (this.#wrote || now - this.#looked < lookEvery)) return;
-      this.#comm = comm;
+      const image = imageOf(upstream.pid);
+      if (image === undefined) return;
+      becameAnother = this.#image !== image;
+      if (!becameAnother && (this.#wrote || now - this.#looked < lookEvery)) return;
     } else if (now - this.#looked < lookEvery) return;
     this.#looked = now;
+    if (becameAnother) this.#forgetHeld();
     const again = upstreamOf(this.#pipe);
     if (isUnknown(again.upstream)) return;
-    const known = isUnknown(upstream) ? undefined : upstream;
-    if (known?.pid !== again.upstream.pid) {
-      this.#base = undefined;
+    if (isUnknown(upstream) || upstream.pid !== again.upstream.pid) {
+      this.#before = undefined;
       this.counters = undefined;
-      this.held = { bytes: 0, milliseconds: 0 };
+      this.#forgetHeld();
     }
     this.upstream = again.upstream;
     this.writers = again.writers;
+    this.#image = imageOf(again.upstream.pid);
   }
+
+  #forgetHeld(): void {
+    this.#base = undefined;
+    this.#settled = false;
+    this.held = { bytes: 0, milliseconds: 0 };
+  }
+}
+
+/** What it runs now, which exec changes; undefined: it has ended. */
+function imageOf(pid: number): string | undefined {
+  try {
+    return readlinkSync(`/proc/${pid}/exe`, 'latin1');
+  } catch (error) {
+    // A process that has ended, and is not waited for, has none.
+    return isSystemError(error, 'EACCES', 'EPERM') ? statOf(pid)?.comm : undefined;
+  }
+}
+
+/** It waits for input, as far as can be seen: on its stdin, or for events. */
+function waitsForInput(pid: number): boolean {
+  const waiting = waitingOf(pid);
+  return !isUnknown(waiting) && (waiting.for === 'events' || (waiting.for === 'read' && waiting.fd === 0));
 }

@@ -36,6 +36,8 @@ export function countersOf(pid: number): IoCounters | ReturnType<typeof unknown>
   };
 }
 
+const hadEnded = 'it had ended before it could be looked at';
+
 /** Who writes: of several holders the one that does, which a shell that only waits for it does not. */
 export function upstreamOf(pipe: BigIntStats): {
   writers: Known<Peer[]>;
@@ -46,10 +48,7 @@ export function upstreamOf(pipe: BigIntStats): {
   if (isUnknown(holders)) return { writers: holders, readers: holders, upstream: holders };
   const { writers, readers, notPermitted } = holders;
   if (writers.length === 0) {
-    const reason =
-      notPermitted > 0
-        ? 'not permitted: it belongs to somebody else, or has ended'
-        : 'it had ended before it could be looked at';
+    const reason = notPermitted > 0 ? 'not permitted: it belongs to somebody else, or has ended' : hadEnded;
     return { writers, readers, upstream: unknown(reason) };
   }
   const pids = [...new Set(writers.map(({ pid }) => pid))];
@@ -58,18 +57,21 @@ export function upstreamOf(pipe: BigIntStats): {
   const chosen = pids
     .map((pid) => ({ pid, written: writtenIn(countersOf(pid)), leaf: parents.has(pid) ? 0 : 1 }))
     .sort((one, other) => other.written - one.written || other.leaf - one.leaf)[0]!.pid;
-  return { writers, readers, upstream: describe(chosen) };
+  return { writers, readers, upstream: describe(chosen) ?? unknown(hadEnded) };
 }
 
 const writtenIn = (counters: ReturnType<typeof countersOf>): number =>
   counters === undefined || isUnknown(counters) ? -1 : counters.written;
 
-function describe(pid: number): Upstream {
+/** Undefined: it has ended. */
+function describe(pid: number): Upstream | undefined {
   const args = argumentsOf(pid);
-  const comm = statOf(pid)?.comm ?? '?';
+  const comm = statOf(pid)?.comm;
+  // What has ended, and is not waited for, has a name still, but no arguments.
+  if (comm === undefined || args.length === 0) return undefined;
   const remedy = remedyFor(args, comm);
   const program = remedy?.program ?? comm;
-  return { pid, command: args.join(' ') || comm, program, remedy, unbuffered: unbufferedBy(pid, program, args) };
+  return { pid, command: args.join(' '), program, remedy, unbuffered: unbufferedBy(pid, program, args) };
 }
 
 /** The switch by which it was told to write at once. */

@@ -3,8 +3,10 @@
 
 import { type Inferred, inferred, type Known, unknown } from './certainty.js';
 import type { ChunkStatistics } from './chunk-statistics.js';
+import type { SlotStatistics } from './pipe-slots.js';
 import { anyRemedy } from './remedies.js';
-import type { IoCounters, Upstream } from './upstream.js';
+import type { Upstream } from './upstream.js';
+import type { Written } from './upstream-watch.js';
 
 /**
  * line: each line when it is complete; block: when so many bytes have gathered; none: at once, lines or not;
@@ -18,9 +20,11 @@ export interface Observed {
   ended: boolean;
   upstream: Upstream | undefined;
   /** The upstream's counters when last asked, and how many bytes had come from it then. */
-  counters: (IoCounters & { arrived: number }) | undefined;
+  counters: Written | undefined;
   /** The most that it has read while it wrote nothing, and for how long. */
   held: { bytes: number; milliseconds: number };
+  /** How what came lay in the pipe, where that could be seen. */
+  slots: SlotStatistics | undefined;
 }
 
 export interface Verdict {
@@ -47,7 +51,7 @@ const blocks = [4096, 8192, 16384, 32768, 65536, 131072, 262144, 1048576, 1024, 
 
 export function verdictOf(observed: Observed): Verdict {
   const { upstream, statistics } = observed;
-  const opinions = [byProgram, byCounters, byChunks, byHolding]
+  const opinions = [byProgram, byCounters, bySlots, byChunks, byHolding]
     .map((opinion) => opinion(observed))
     .filter((opinion) => opinion !== undefined);
   // A program alone says what is usual, not what happened here.
@@ -59,7 +63,9 @@ export function verdictOf(observed: Observed): Verdict {
   }
   const { remedy } = upstream ?? {};
   if (remedy?.passes && remedy.note !== undefined) {
-    const flow = [byCounters, byChunks].map((opinion) => opinion(observed)).find((opinion) => opinion !== undefined);
+    const flow = [byCounters, bySlots, byChunks]
+      .map((opinion) => opinion(observed))
+      .find((opinion) => opinion !== undefined);
     const comes = flow ? `; what comes through it: ${flow.because}` : '';
     const because = `${upstream!.program} is known for it${comes}`;
     return { verdict: inferred('pass-through', 0.9, because), size: null, fix: null, note: remedy.note };
@@ -78,7 +84,7 @@ export function verdictOf(observed: Observed): Verdict {
   }
   return {
     verdict,
-    size: sizeOf(opinions, remedy?.block ?? undefined),
+    size: sizeOf(opinions, remedy?.block ?? undefined, observed.slots),
     fix: remedy ? remedy.fix : upstream ? anyRemedy(upstream.program) : null,
     ...(remedy?.note !== undefined && { note: remedy.note }),
     ...(!remedy && upstream && { note: `this helps if ${upstream.program} is a dynamically linked C program` }),
@@ -88,14 +94,15 @@ export function verdictOf(observed: Observed): Verdict {
 const compatible = (one: Buffering, other: Buffering): boolean =>
   one === other || (one !== 'block' && other !== 'block');
 
-function sizeOf(opinions: Opinion[], usual: number | undefined): Verdict['size'] {
+function sizeOf(opinions: Opinion[], usual: number | undefined, slots: SlotStatistics | undefined): Verdict['size'] {
   const seen = opinions
     .filter(({ buffering, size }) => buffering === 'block' && size !== undefined)
     .sort((one, other) => other.certainty - one.certainty)[0];
   if (seen?.size !== undefined) return inferred(seen.size, seen.certainty, seen.because);
-  return usual === undefined
-    ? unknown('too few full blocks have come')
-    : inferred(usual, 0.7, 'what this program has unless it is told otherwise');
+  if (usual !== undefined) return inferred(usual, 0.7, 'what this program has unless it is told otherwise');
+  return unknown(
+    slots && slots.full > slots.fullEndingLine ? `a multiple of ${slots.page}` : 'too few full blocks have come',
+  );
 }
 
 function byProgram({ upstream }: Observed): Opinion | undefined {
@@ -136,7 +143,7 @@ function byCounters({ counters, statistics }: Observed): Opinion | undefined {
     };
   }
   if (writes === 1)
-    return statistics.lines < 2
+    return statistics.lines < 2 || written < statistics.bytes
       ? undefined
       : { buffering: 'block', certainty: 0.8, because: `all ${statistics.lines} lines came in one write` };
   const exactly = blocks.find((size) => size > line && isCount(writes, written / size));
@@ -148,7 +155,8 @@ function byCounters({ counters, statistics }: Observed): Opinion | undefined {
   );
   const size = exactly ?? nearly;
   if (size === undefined) return undefined;
-  return { buffering: 'block', size, certainty: writes < 4 ? 0.85 : 0.97, because: `${sizes}: blocks of ${size}` };
+  const because = average === size ? `${writes} writes of ${size} bytes` : `${sizes}: blocks of ${size}`;
+  return { buffering: 'block', size, certainty: writes < 4 ? 0.85 : 0.97, because };
 }
 
 /** Are so many writes of a full block what was expected? One or two in a thousand may be of another size. */
@@ -158,8 +166,48 @@ const isCount = (writes: number, expected: number): boolean =>
 const burstsEndLines = ({ bursts, burstsEndingLine, final }: ChunkStatistics): number =>
   bursts === 0 ? (final?.endsLine ? 1 : 0) : burstsEndingLine / bursts;
 
+/** How slots of the pipe were filled, which shows how it was written long after. */
+function bySlots({ slots, statistics, upstream }: Observed): Opinion | undefined {
+  const { longestLine } = statistics;
+  // A line that is longer than a slot fills some whatever the writer does.
+  if (!slots || slots.moved || longestLine >= slots.page) return undefined;
+  const { page, full, fullEndingLine, broken, brokenEndingLine, leastBroken } = slots;
+  const cut = full - fullEndingLine;
+  if (cut > 0) {
+    const size = wholeLineBlock(slots, longestLine);
+    const because =
+      size === undefined
+        ? `${cut} ${cut === 1 ? 'slot' : 'slots'} of the pipe were full to the last byte, in the middle of a line`
+        : `it wrote as many whole lines as go into ${size} bytes`;
+    if (size !== undefined) return { buffering: 'block', size, certainty: 0.9, because };
+    // Pieces of lines fill a slot by chance only, or byte by byte.
+    if (broken > cut) return undefined;
+    // One that is not known may have been a cat, and the blocks another's.
+    return { buffering: 'block', certainty: Math.min(upstream ? 0.9 : 0.85, 0.8 + 0.02 * cut), because };
+  }
+  if (broken === 0 || brokenEndingLine < broken || leastBroken + longestLine <= page) return undefined;
+  return {
+    buffering: 'line',
+    certainty: Math.min(0.92, 0.8 + 0.02 * broken),
+    because: `${broken} ${broken === 1 ? 'slot' : 'slots'} of the pipe ended with a line for which the next had no room left`,
+  };
+}
+
+/** The block of which Python's kind fills as much as whole lines do: always a little less than it holds. */
+function wholeLineBlock({ wholeLines, full, fullEndingLine }: SlotStatistics, longestLine: number): number | undefined {
+  let total = 0;
+  for (const count of wholeLines.values()) total += count;
+  // A block of another kind ends with a line now and then, and the last of all nearly always.
+  if (total < (full - fullEndingLine) / 40) return undefined;
+  return blocks.find((size) => {
+    let fitting = 0;
+    for (const [bytes, count] of wholeLines) if (bytes <= size && bytes > size - longestLine) fitting += count;
+    return longestLine < size / 4 && fitting >= 2 && fitting >= 0.75 * total;
+  });
+}
+
 /** Sizes and ends of chunks that were waited for, and so are what was written. */
-function byChunks({ statistics, ended }: Observed): Opinion | undefined {
+function byChunks({ statistics, ended, counters }: Observed): Opinion | undefined {
   const { prompt, promptChunks, promptLines, promptEndingLine, lines, seenBytes, longestLine, bursts } = statistics;
   const line = lines > 0 ? seenBytes / lines : Number.POSITIVE_INFINITY;
   if (promptChunks >= 3) {
@@ -176,9 +224,11 @@ function byChunks({ statistics, ended }: Observed): Opinion | undefined {
   if (bursts >= 2 && ends >= 0.98) {
     const perChunk = promptLines / Math.max(1, promptEndingLine);
     const each = perChunk < 1.5 ? 0.35 : 0.6;
+    // Many lines at a time may as well be a block of whole lines.
+    const most = perChunk < 10 ? 0.97 : 0.55;
     return {
       buffering: 'line',
-      certainty: Math.min(0.97, 1 - each ** Math.min(bursts, 8)),
+      certainty: Math.min(most, 1 - each ** Math.min(bursts, 8)),
       because: `all that came in ${bursts} bursts ended on a newline`,
     };
   }
@@ -190,10 +240,11 @@ function byChunks({ statistics, ended }: Observed): Opinion | undefined {
       certainty: 0.75,
       because: `only ${Math.round(ends * 100)} % of ${bursts} bursts ended on a newline`,
     };
+  // Where its counters may not be seen, that it held them back is the most likely reason.
   const { final, finalWait, burstBytes } = statistics;
-  const last = bursts <= 1 ? final : undefined;
+  const last = bursts <= 1 && counters === undefined ? final : undefined;
   if (ended && last && last.lines >= 2 && finalWait >= 150 && burstBytes <= last.bytes)
-    return { buffering: 'block', certainty: 0.65, because: `all ${last.lines} lines came at once, at the end` };
+    return { buffering: 'block', certainty: 0.5, because: `all ${last.lines} lines came at once, at the end` };
   return undefined;
 }
 
@@ -227,9 +278,10 @@ function commonBlock(
 /** It has read and written nothing: what it read may still be in its buffer, or may not have been worth a write. */
 function byHolding({ held, statistics, ended, upstream }: Observed): Opinion | undefined {
   const { final, bursts } = statistics;
-  const atOnce = ended && bursts <= 1 && (final?.lines ?? 0) >= 2;
+  // What was read must have been enough for what was written: a program that has only begun has read other things.
+  const atOnce = ended && bursts <= 1 && final !== undefined && final.lines >= 2 && held.bytes >= final.bytes / 4;
   const long = held.milliseconds >= (atOnce ? 30 : 150) && held.bytes > 0;
-  if (!long || upstream?.remedy?.passes) return undefined;
+  if (!long || upstream?.remedy?.passes || upstream?.unbuffered !== undefined) return undefined;
   const because = `it read ${held.bytes} bytes in ${(held.milliseconds / 1000).toFixed(1)} s and wrote nothing`;
   if (atOnce)
     return { buffering: 'block', certainty: 0.93, because: `${because}; then ${final!.lines} lines came at once` };

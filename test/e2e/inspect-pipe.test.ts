@@ -19,6 +19,7 @@ interface Report {
   verdict: { value?: string; certainty?: number; inferred?: boolean; unknown?: string };
   size: { value?: number } | null;
   fix: string | null;
+  upstreamWrites: { writes?: number };
   upstream: { pid?: number; program?: string; unknown?: string };
   chunkSizes: { from: number; to: number; chunks: number; bytes: number }[];
 }
@@ -90,6 +91,26 @@ describe.runIf(linux)('the verdict on real programs', () => {
       expect(report.size?.value).toBe(size);
     });
   }
+
+  it.runIf(native).each([
+    ['seq -f "line number %.0f of a log" 1000 | cut -c1-60', 'block'],
+    ['for i in {1..1000}; do echo "line number $i of a log"; done', 'line'],
+    ['seq 1000 | awk \'{ printf "line number %s ", $1; fflush(); print "of a log"; fflush() }\'', undefined],
+  ])('%s is known even after it has ended: %s', async (line, verdict) => {
+    const ended = await shell(
+      `mkfifo p; exec 3<>p; (${line}) >p; exec 4<p 3>&-; sluice inspect --json - <&4 2>&1 >/dev/null`,
+      { cwd: temporary() },
+    );
+    expect(ended.records()[0]).toMatchObject({ upstream: { unknown: expect.any(String) } });
+    expect((ended.records()[0] as unknown as Report).verdict.value).toBe(verdict);
+  });
+
+  it('what a program wrote elsewhere before it was another (exec) is not counted', async () => {
+    const shim = `bash -c 'for i in {1..200}; do echo elsewhere; done >/dev/null; exec grep --line-buffered line'`;
+    const report = await meter(`(${slow}) | ${shim}`);
+    expect(report.verdict).toMatchObject({ value: 'line' });
+    if (native) expect(report.upstreamWrites).toMatchObject({ writes: 12 });
+  });
 
   it('is unknown when nothing came, or too little to tell', async () => {
     expect((await meter('true')).verdict).toEqual({ unknown: expect.any(String) });
@@ -197,6 +218,23 @@ describe.runIf(linux)('asked in between', () => {
     child.kill('SIGTERM');
     expect((await ended).signal).toBe('SIGTERM');
     expect(JSON.parse(stderr.trim().split('\n').at(-1)!)).toMatchObject({ ended: false, bytes: 13, lines: 2 });
+  });
+
+  it('SIGUSR1 before the meter is ready is answered once it is, and starts no debugger', async () => {
+    const early = join(temporary(), 'early.cjs');
+    writeFileSync(early, "process.nextTick(() => process.kill(process.pid, 'SIGUSR1'));");
+    const child = spawn(process.execPath, ['--require', early, bin, 'inspect', '--json', '-']);
+    let stderr = '';
+    child.stderr.on('data', (text) => {
+      stderr += text;
+    });
+    const ended = outcome(child);
+    child.stdin.write('x\n');
+    await eventually('a report', () => stderr.includes('\n'));
+    child.stdin.end();
+    expect(await ended).toMatchObject({ status: 0, out: 'x\n' });
+    const reports = stderr.trim().split('\n');
+    expect(reports.map((line) => JSON.parse(line))).toMatchObject([{ ended: false }, { ended: true, bytes: 2 }]);
   });
 
   it('a program that holds its output back is found out before it has written anything', async () => {

@@ -1,8 +1,9 @@
 import { type ChildProcess, execFileSync, spawn } from 'node:child_process';
-import { readFileSync, writeFileSync } from 'node:fs';
+import { copyFileSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterEach, describe, expect, it } from 'vitest';
 import { bin, eventually, isRoot, outcome, shell, sluice, temporary } from '../helpers/sluice.js';
+import { onTerminal } from '../helpers/terminal.js';
 
 const native = process.env['SLUICE_NATIVE'] !== '0';
 const linux = process.platform === 'linux';
@@ -164,7 +165,19 @@ describe.runIf(linux)('a pipeline', () => {
     const head = await member(group!, 'head');
     const facts = await settled(head, 'it waits to write', ({ waiting }) => waiting.for === 'write');
     expect(facts.descriptors.find(({ fd }) => fd === 1)).toMatchObject({ waiting: 65536, capacity: 65536 });
-    expect(facts.findings.map(({ kind }) => kind)).toEqual(['slowest']);
+    // Not the shell, which only waits for it.
+    expect(facts.findings).toMatchObject([{ kind: 'slowest', pids: [await member(group!, 'sleep')] }]);
+  });
+
+  it.runIf(native)('has the last of a chain named as slow, not those who wait for it themselves', async () => {
+    const { pid: group } = start('bash', ['-c', 'yes | cat | sleep 60']);
+    const cat = await member(group!, 'cat');
+    const facts = await settled(
+      cat,
+      'both wait to write',
+      ({ pipeline }) => pipeline.filter(({ waiting }) => waiting.for === 'write').length === 2,
+    );
+    expect(facts.findings).toMatchObject([{ kind: 'slowest', pids: [await member(group!, 'sleep')] }]);
   });
 
   it('has the stage named that has read and not written', async () => {
@@ -274,6 +287,20 @@ describe.runIf(linux)('watching', () => {
     const ended = await watched;
     expect(ended.status).toBe(0);
     expect(ended.records().every(({ type, pid }) => type === 'process' && pid === child.pid)).toBe(true);
+  });
+
+  it('a program with control characters in its name does nothing to a terminal', async () => {
+    const program = join(temporary(), 'a\x1b[31mb');
+    copyFileSync('/bin/cat', program);
+    const { pid: group } = start('bash', ['-c', `sleep 60 | "$1" | cat`, 'bash', program]);
+    const cat = await member(group!, 'cat');
+    await settled(cat, 'it waits', ({ pipeline }) => pipeline.some(({ pid, waitsFor }) => pid === cat && waitsFor[0]));
+    const { screen, raw } = await onTerminal(['inspect', '--color', 'never', '--pid', String(cat)], {
+      cwd: temporary(),
+      columns: 300,
+    });
+    expect(raw).not.toContain('\x1b[31m');
+    expect(screen.join('\n')).toContain('for a\\x1b[31mb');
   });
 
   it('a page shows descriptors, stages and findings to a person', async () => {

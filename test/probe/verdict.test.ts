@@ -1,17 +1,20 @@
 import { describe, expect, it } from 'vitest';
 import { isUnknown } from '../../src/probe/certainty.js';
 import { ChunkStatistics } from '../../src/probe/chunk-statistics.js';
-import type { IoCounters, Upstream } from '../../src/probe/upstream.js';
+import { SlotStatistics } from '../../src/probe/pipe-slots.js';
+import type { Upstream } from '../../src/probe/upstream.js';
+import type { Written } from '../../src/probe/upstream-watch.js';
 import { verdictOf } from '../../src/probe/verdict.js';
 
 interface Case {
   /** [size, lines, ends on a newline, milliseconds waited] */
   chunks?: [number, number, boolean, number][];
   line?: number;
-  counters?: Partial<IoCounters>;
+  counters?: Partial<Written>;
   held?: { bytes: number; milliseconds: number };
   upstream?: Upstream;
   ended?: boolean;
+  slots?: SlotStatistics;
 }
 
 function verdict({
@@ -21,6 +24,7 @@ function verdict({
   held = { bytes: 0, milliseconds: 0 },
   upstream,
   ended = true,
+  slots,
 }: Case) {
   const statistics = new ChunkStatistics();
   statistics.longestLine = line;
@@ -35,6 +39,7 @@ function verdict({
     ended,
     upstream,
     held,
+    slots,
     counters: counters && {
       read: 0,
       reads: 0,
@@ -150,10 +155,104 @@ describe("by the kernel's count of writes", () => {
     expect(result.certainty).toBeGreaterThan(0.8);
   });
 
+  it('one write says nothing of lines that came after it was counted', () => {
+    const lines: Case['chunks'] = [
+      [30, 1, true, 0],
+      [30, 1, true, 0],
+    ];
+    expect(verdict({ chunks: lines, counters: { written: 30, writes: 1, arrived: 30 } }).value).toBeUndefined();
+    expect(verdict({ chunks: lines, counters: { written: 60, writes: 1, arrived: 60 } }).value).toBe('block');
+    const more: Case['chunks'] = [
+      [90, 3, true, 0],
+      [90, 3, true, 0],
+    ];
+    expect(verdict({ chunks: more, counters: { written: 90, writes: 1, arrived: 90 } }).value).toBeUndefined();
+  });
+
+  it('what it read before it could have been its input is not what it held back', () => {
+    const held = { bytes: 42, milliseconds: 400 };
+    expect(verdict({ chunks: [[900, 30, true, 400]], held, counters: {} }).value).toBeUndefined();
+  });
+
+  it('a program that was told to write at once is not judged by two lines that ran together', () => {
+    const grep: Upstream = {
+      pid: 1,
+      command: 'grep --line-buffered x',
+      program: 'grep',
+      remedy: { program: 'grep', fix: 'grep --line-buffered', block: 4096 },
+      unbuffered: '--line-buffered',
+    };
+    const held = { bytes: 900, milliseconds: 400 };
+    expect(verdict({ chunks: [[60, 2, true, 400]], held, upstream: grep }).value).not.toBe('block');
+  });
+
   it('what was read and not written is doubtful as long as nothing came', () => {
     const result = verdict({ held: { bytes: 900, milliseconds: 400 }, ended: false });
     expect(result.value).toBe('block');
     expect(result.certainty).toBeLessThan(0.8);
+  });
+});
+
+describe('by how the pipe was filled', () => {
+  /** [bytes, ends on a newline, another slot followed] */
+  const slots = (...all: [number, boolean, boolean][]) => {
+    const statistics = new SlotStatistics(4096);
+    for (const each of all) statistics.add(...each);
+    return statistics;
+  };
+  const atOnce: Case['chunks'] = [[24893, 1000, true, 0]];
+
+  it('slots full to the last byte are blocks, though the writer has gone', () => {
+    const filled = slots(...times(6, [4096, false, true] as [number, boolean, boolean]), [317, true, false]);
+    expect(verdict({ chunks: atOnce, slots: filled })).toMatchObject({ value: 'block', size: undefined });
+  });
+
+  it('slots that end with a line, as full as lines make them, are lines', () => {
+    const filled = slots(...times(6, [4080, true, true] as [number, boolean, boolean]), [413, true, false]);
+    expect(verdict({ chunks: atOnce, slots: filled })).toMatchObject({ value: 'line' });
+  });
+
+  it('as many whole lines as go into 8192 bytes, each time, are blocks of 8192', () => {
+    const pair: [number, boolean, boolean][] = [
+      [4096, false, true],
+      [4085, true, true],
+    ];
+    const filled = slots(...pair, ...pair, ...pair, [350, true, false]);
+    expect(verdict({ chunks: atOnce, slots: filled })).toMatchObject({ value: 'block', size: 8192 });
+  });
+
+  it('one block of whole lines is no pattern: it may have ended there', () => {
+    const filled = slots([4096, false, true], [4085, true, false]);
+    expect(verdict({ chunks: [[8181, 303, true, 0]], slots: filled })).toMatchObject({
+      value: 'block',
+      size: undefined,
+    });
+  });
+
+  it('bursts of many whole lines are not surely lines', () => {
+    const chunks = times(12, [24543, 909, true, 20] as [number, number, boolean, number]);
+    expect(verdict({ line: 27, chunks }).certainty).toBeLessThan(0.6);
+  });
+
+  it('slots that lines fill exactly say nothing, nor do slots that were left half empty', () => {
+    const exact = slots(...times(6, [4096, true, true] as [number, boolean, boolean]));
+    expect(verdict({ line: 2, chunks: [[24576, 12288, true, 0]], slots: exact }).value).toBeUndefined();
+    const half = slots(...times(6, [2000, true, true] as [number, boolean, boolean]));
+    expect(verdict({ chunks: [[12000, 400, true, 0]], slots: half }).value).toBeUndefined();
+  });
+
+  it('lines longer than a slot, and what was moved instead of written, say nothing', () => {
+    const filled = slots(...times(6, [4096, false, true] as [number, boolean, boolean]));
+    expect(verdict({ line: 5000, chunks: [[24576, 5, false, 0]], slots: filled }).value).toBeUndefined();
+    filled.add(65536, false, false);
+    expect(verdict({ chunks: atOnce, slots: filled }).value).toBeUndefined();
+  });
+
+  it('a wait parts what came before it from what comes after', () => {
+    const filled = slots([4096, false, false]);
+    filled.waited();
+    filled.add(100, true, false);
+    expect([...filled.wholeLines]).toEqual([]);
   });
 });
 
