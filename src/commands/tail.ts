@@ -286,11 +286,14 @@ class Tail {
 
   #fail({ label }: Operand, error: unknown): void {
     const told = failure(error, { path: label });
-    this.#failed = true;
-    // It is waited for: a failure only if it has not come when everything ends.
     if (this.#options.retry && told.code !== undefined && told.syscall === 'open') {
+      // By name it is waited for, which is no failure (GNU's tail sees it so too).
+      if (this.#options.follow === 'descriptor') this.#failed = true;
       this.#context.warn(`${told.message} (${told.code}, open); waiting for it`, { path: label, code: told.code });
-    } else this.#context.fail(told);
+      return;
+    }
+    this.#failed = true;
+    this.#context.fail(told);
   }
 
   #stage(file: Operand): Stage | undefined {

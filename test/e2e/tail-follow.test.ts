@@ -15,7 +15,7 @@ import {
 import { join } from 'node:path';
 import { beforeEach, describe, expect, it } from 'vitest';
 import { Following } from '../helpers/following.js';
-import { bin, eventually, shell, temporary } from '../helpers/sluice.js';
+import { bin, eventually, shell, sluice, temporary } from '../helpers/sluice.js';
 import { hasStrace } from '../helpers/strace.js';
 
 let home: string;
@@ -251,6 +251,12 @@ describe('the end', () => {
     two.stdin.end('\n');
     expect((await tail.ended).status).toBe(0);
     expect(tail.out).toBe('bye\n');
+  });
+
+  it('is no failure where a name was waited for', async () => {
+    const run = (...args: string[]) => sluice(['tail', '--timeout', '0.1', ...args], { cwd: home });
+    expect(await run('-F', 'nope')).toMatchObject({ status: 0, stderr: expect.stringContaining('waiting for it') });
+    expect(await run('-f', '--retry', 'nope')).toMatchObject({ status: 1 });
   });
 
   it('comes with --timeout', async () => {
