@@ -47,11 +47,6 @@ export class StandardOutput {
     }
   }
 
-  /** What was written so far is out on return, whatever the buffering. */
-  flush(): void {
-    this.close();
-  }
-
   close(): void {
     if (this.#failed !== undefined) throw this.#failed;
     this.#told(() => this.#writer?.flush());

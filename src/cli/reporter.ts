@@ -22,6 +22,8 @@ export class Reporter implements Context {
   failures = 0;
   #options: ReporterOptions;
   #stdout: StandardOutput;
+  /** Takes what would go to stdout, if somebody else writes there. */
+  #redirected: ((lines: Uint8Array) => void) | undefined;
   #stderr = new StandardError();
   /** null = none is wanted, or it is not loaded yet. */
   #display: ProgressDisplay | null | undefined;
@@ -109,8 +111,8 @@ export class Reporter implements Context {
     this.#stdout.close();
   }
 
-  flush(): void {
-    this.#stdout.flush();
+  printTo(write: ((lines: Uint8Array) => void) | undefined): void {
+    this.#redirected = write;
   }
 
   /** As `close`, for a process that is about to die of a signal: what fails no longer matters. */
@@ -146,7 +148,9 @@ export class Reporter implements Context {
     }
     if (this.#terminal.err) this.#display?.clear();
     const unsafe = this.#terminal.out && !this.#options.json && !styled;
-    this.#stdout.write(encodePath(unsafe ? escapeLines(text) : text));
+    const lines = encodePath(unsafe ? escapeLines(text) : text);
+    if (this.#redirected) this.#redirected(lines);
+    else this.#stdout.write(lines);
   }
 
   #err(text: string): void {

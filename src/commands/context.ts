@@ -31,6 +31,6 @@ export interface Context {
   /** A decision taken, for `--debug`. Costs nothing when nobody listens. */
   debug(text: () => string): void;
   progress(state: Progress): void;
-  /** What was recorded and printed so far is with the kernel on return. */
-  flush(): void;
+  /** From now on `write` gets what would go to stdout, as whole lines: a command that writes there itself puts them in their place. */
+  printTo?(write: ((lines: Uint8Array) => void) | undefined): void;
 }

@@ -266,6 +266,16 @@ describe('the end', () => {
     expect(tail.out).toBe('x\n');
   });
 
+  it('comes with --timeout though the reader does not read, and after any time that was asked for', async () => {
+    const line = `yes | head -c 8M > log; { sluice tail -n +1 -f --timeout 0.3 log; echo $? >&2; } | { sleep 1; cat; } | wc -c`;
+    expect(await shell(line, { cwd: home })).toMatchObject({ out: expect.stringMatching(/^\d+\n$/), stderr: '0\n' });
+    writeFileSync(log, '1\n');
+    const tail = await following('-f', '--timeout', '60d', '-s', 'inf', 'log');
+    expect(tail.err).not.toContain('TimeoutOverflow');
+    appendFileSync(log, '2\n');
+    await tail.prints('1\n2\n');
+  });
+
   it('comes soon after the reader has gone, though nothing is added', async () => {
     writeFileSync(log, 'x\n');
     const line = `set -o pipefail; sluice tail -f log | head -n 1; echo \${PIPESTATUS[0]}`;
