@@ -46,11 +46,6 @@ export class StandardOutput {
     }
   }
 
-  /** What was written so far is out on return, whatever the buffering. */
-  flush(): void {
-    this.close();
-  }
-
   close(): void {
     if (this.#failed !== undefined) throw this.#failed;
     this.#told(() => this.#writer?.flush());

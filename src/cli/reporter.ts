@@ -22,6 +22,8 @@ export class Reporter implements Context {
   failures = 0;
   #options: ReporterOptions;
   #stdout: StandardOutput;
+  /** Takes what would go to stdout, if somebody else writes there. */
+  #redirected: ((lines: Uint8Array) => void) | undefined;
   #stderr = new StandardError();
   /** null = none is wanted, or it is not loaded yet. */
   #display: ProgressDisplay | null | undefined;
@@ -110,8 +112,8 @@ export class Reporter implements Context {
     this.#stdout.close();
   }
 
-  flush(): void {
-    this.#stdout.flush();
+  printTo(write: ((lines: Uint8Array) => void) | undefined): void {
+    this.#redirected = write;
   }
 
   /** As `close`, for a process that is about to die of a signal: what fails no longer matters. */
@@ -148,7 +150,9 @@ export class Reporter implements Context {
       return;
     }
     if (this.#terminal.err) this.#display?.clear();
-    this.#stdout.write(encodePath(shown(this.#terminal.out)));
+    const lines = encodePath(shown(this.#terminal.out));
+    if (this.#redirected) this.#redirected(lines);
+    else this.#stdout.write(lines);
   }
 
   #err(text: string): void {

@@ -5,16 +5,10 @@ import type { Context, JsonRecord, Outcome } from '../commands/context.js';
 import { type TailOptions, tail } from '../commands/tail.js';
 import { fileEncoding, headNeeded } from '../follow/line-ends.js';
 import type { NewlineChoice } from '../follow/lines.js';
-import { flags, type GlobalOptions } from './globals.js';
-import { parseCount, parseDuration } from './quantities.js';
+import type { GlobalOptions } from './globals.js';
+import { parseDuration } from './quantities.js';
+import { type Count, count, pids, seconds } from './tail-numbers.js';
 import { UsageError } from './usage-error.js';
-
-/** `-n` or `-c` as given: the later one wins, but a `+` stays (GNU's tail does so). */
-interface Count {
-  unit: 'lines' | 'bytes';
-  fromStart: boolean;
-  number: number;
-}
 
 interface Options extends GlobalOptions {
   count?: Count;
@@ -35,6 +29,7 @@ interface Options extends GlobalOptions {
   checkpoint?: string;
   acrossRotations?: boolean;
   zeroTerminated?: boolean;
+  digit?: string;
 }
 
 export function define(): Command {
@@ -43,21 +38,23 @@ export function define(): Command {
     if (name) made.attributeName = () => name;
     return made;
   };
-  return new Command('sluice tail')
+  const command = new Command('sluice tail')
     .usage('[options] [FILE...]')
     .argument('[files...]', 'what to print the end of; - or none is stdin')
     .optionsGroup('What is printed:')
     .addOption(
       option(
-        '-n, --lines <[+]number>',
-        'the last lines (10), or with + everything from that line on',
+        '-n, --lines <number>',
+        'so many of the last lines (10), or with +NUMBER everything from that line on',
         'count',
       ).argParser(count('lines')),
     )
     .addOption(
-      option('-c, --bytes <[+]number>', 'the last bytes, or with + everything from that byte on', 'count').argParser(
-        count('bytes'),
-      ),
+      option(
+        '-c, --bytes <number>',
+        'so many of the last bytes, or with +NUMBER everything from that byte on',
+        'count',
+      ).argParser(count('bytes')),
     )
     .addOption(option('-z, --zero-terminated', 'lines end with NUL, not with a newline'))
     .addOption(option('-q, --quiet', 'never print headers with file names', 'headers').preset('never'))
@@ -113,6 +110,9 @@ export function define(): Command {
     .addOption(option('--timestamps', 'put the time at which it was read before each line'))
     .addOption(option('-u, --unbuffered', 'same as --buffering none'))
     .addHelpText('beforeAll', examples);
+  // Options of the obsolete form only, and elsewhere an error that says so.
+  for (const digit of '0123456789') command.addOption(option(`-${digit}`, '', 'digit').preset(digit).hideHelp());
+  return command;
 }
 
 function regex(text: string): RegExp {
@@ -144,17 +144,6 @@ function followWay(text: string): 'name' | 'descriptor' {
   return found;
 }
 
-function pids(text: string, previous: number[] = []): number[] {
-  return [...previous, parseCount(0)(text)];
-}
-
-/** A number of seconds as GNU's, or a duration with its unit. */
-function seconds(text: string): number {
-  const number = Number(text);
-  if (text.trim() !== '' && Number.isFinite(number) && number >= 0) return 1000 * number;
-  return parseDuration(text);
-}
-
 const examples = `Examples:
   sluice tail -n 100 app.log                      the last 100 lines, of a file of any size
   sluice tail -c +1024 image.bin                  everything from byte 1024 on
@@ -163,73 +152,6 @@ const examples = `Examples:
   sluice tail -F app.log --until 'listening on' --timeout 30s
   sluice tail -F app.log --checkpoint app.pos     go on where the last run ended, without a gap
 `;
-
-/**
- * GNU's obsolete forms, `-5`, `+5`, `-5cf`, `-c+3` …, as options: an optional sign and number, then b, c or l, then f, and at
- * most one file. Everything else stays as it is.
- */
-export function prepare(argv: string[]): string[] {
-  const before = argv.findIndex((argument) => !flags.has(argument));
-  const rest = argv.slice(Math.max(0, before));
-  return [...argv.slice(0, Math.max(0, before)), ...(obsolete(rest) ?? checked(rest))];
-}
-
-function obsolete(argv: string[]): string[] | undefined {
-  const [first, second] = argv;
-  if (first === undefined) return undefined;
-  const alone = argv.length === 1 || (argv.length === 2 && !/^-./s.test(second!));
-  if (!alone && !(argv.length <= 3 && second === '--')) return undefined;
-  const match = /^([-+])(\d*)([bcl]?)(f?)$/.exec(first);
-  if (!match) return undefined;
-  const [, sign, digits, kind, follow] = match;
-  // POSIX 1003.1-2001 alone has no `+5`, and older ones have `-c` without a number.
-  const version = Number(process.env['_POSIX2_VERSION'] || 200809);
-  const old = version < 200112;
-  if (sign === '+' && !old && version < 200809) return undefined;
-  if (sign === '-' && !old && (first === '-' || first === '-c')) return undefined;
-  const number = digits === '' ? (kind === 'b' ? '5120' : '10') : kind === 'b' ? `${digits}b` : digits;
-  const unit = kind === 'b' || kind === 'c' ? '-c' : '-n';
-  return [`${unit}${sign === '+' ? '+' : ''}${number}`, ...(follow ? ['-f'] : []), ...argv.slice(1)];
-}
-
-const takesValue = 'ncs';
-
-/** Digits are options of the obsolete form only; the parser would take them for something else. */
-function checked(argv: string[]): string[] {
-  for (let i = 0; i < argv.length && argv[i] !== '--'; i++) {
-    const argument = argv[i]!;
-    if (!/^-[^-]/.test(argument)) continue;
-    for (let at = 1; at < argument.length; at++) {
-      const letter = argument[at]!;
-      if (/\d/.test(letter)) throw new UsageError(`option used in invalid context: -${letter}`);
-      if (!takesValue.includes(letter)) continue;
-      if (at === argument.length - 1) i++;
-      break;
-    }
-  }
-  return argv;
-}
-
-const powers = 'KMGTPEZY';
-
-/** A number with GNU's suffixes: b = 512, K = KiB = 1024, kB = 1000 … */
-const count =
-  (unit: Count['unit']) =>
-  (text: string, previous: Count | undefined): Count => {
-    const plus = text.startsWith('+');
-    const match = /^\s*(\+?\d+)?(?:([bkKmMGTPEZY])(iB|B|D)?)?$/.exec(text.replace(/^[-+]/, ''));
-    const [, digits, suffix, base] = match ?? [];
-    if (!match || (digits === undefined && suffix === undefined) || (plus && /^\+\D|^\+\+/.test(text)))
-      throw new InvalidArgumentError(`invalid number of ${unit}`);
-    if (suffix === 'b' && base) throw new InvalidArgumentError(`invalid number of ${unit}`);
-    const power = suffix === undefined || suffix === 'b' ? 0 : powers.indexOf(suffix.toUpperCase()) + 1;
-    const factor = (suffix === 'b' ? 512n : 1n) * (base === 'B' || base === 'D' ? 1000n : 1024n) ** BigInt(power);
-    const number = BigInt(digits ?? 1) * factor;
-    if (number >= 2n ** 64n) throw new InvalidArgumentError(`invalid number of ${unit}: value too large`);
-    // More than any file has, and exact where it matters.
-    const whole = Number(number < BigInt(Number.MAX_SAFE_INTEGER) ? number : BigInt(Number.MAX_SAFE_INTEGER));
-    return { unit, fromStart: plus || (previous?.fromStart ?? false), number: whole };
-  };
 
 const sentences: Record<string, string> = {
   rotated: 'a new file has its name; following that',
@@ -245,12 +167,15 @@ export function render({ type, file, reason }: JsonRecord): { err: string } | un
   return { err: `sluice tail: ${file}: ${sentence}${reason === undefined ? '' : ` ${reason}`}` };
 }
 
+export { prepare } from './tail-obsolete.js';
+
 export function run(options: Options, operands: string[], context: Context): Promise<Outcome> {
   return tail(settle(options, operands, context), context);
 }
 
 /** Raw options into final values, once. */
 function settle(options: Options, operands: string[], context: Context): TailOptions {
+  if (options.digit !== undefined) throw new UsageError(`option used in invalid context: -${options.digit}`);
   const names = operands.length > 0 ? operands : ['-'];
   const follow = options.byNameAndRetry ? 'name' : options.follow;
   const retry = options.byNameAndRetry || (options.retry ?? false);
@@ -259,7 +184,8 @@ function settle(options: Options, operands: string[], context: Context): TailOpt
   if (options.acrossRotations && (options.count?.unit === 'bytes' || options.count?.fromStart))
     throw new UsageError('--across-rotations goes with -n N alone');
   if (options.retry && !follow) context.warn('--retry is of use only when following');
-  if (options.pid && !follow) context.warn('--pid is of use only when following');
+  if (options.retry && follow === 'descriptor') context.warn('--retry is of use only for the first opening with -f');
+  if (options.pid?.some((pid) => pid > 0) && !follow) context.warn('--pid is of use only when following');
   const { unit, fromStart, number } = options.count ?? { unit: 'lines', fromStart: false, number: 10 };
   return {
     names,

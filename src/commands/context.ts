@@ -32,6 +32,6 @@ export interface Context {
   debug(text: () => string): void;
   /** True if somebody watches. */
   progress(state: Progress): boolean;
-  /** What was recorded and printed so far is with the kernel on return. */
-  flush(): void;
+  /** From now on `write` gets what would go to stdout, as whole lines: a command that writes there itself puts them in their place. */
+  printTo?(write: ((lines: Uint8Array) => void) | undefined): void;
 }

@@ -218,7 +218,6 @@ function oneByOne(source: Tree, target: Tree, run: Run): (way: Way, path: string
       fail: (error) => context.fail(error),
       debug: (text) => context.debug(text),
       progress: (state) => context.progress(state),
-      flush: () => context.flush(),
     };
     const job: Job = { source: from, destination: places().pathOf(way.target, name), stat: null, shown };
     try {

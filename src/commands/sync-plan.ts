@@ -105,7 +105,6 @@ const silent: Context = {
   fail() {},
   debug() {},
   progress: () => false,
-  flush() {},
 };
 
 function readPlan(file: string): { options: SyncOptions; lines: string[]; state: string } {

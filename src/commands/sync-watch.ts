@@ -111,6 +111,5 @@ function onlyNews(context: Context): Context {
     fail: (error) => context.fail(error),
     debug: (text) => context.debug(text),
     progress: (state) => context.progress(state),
-    flush: () => context.flush(),
   };
 }

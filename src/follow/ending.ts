@@ -8,6 +8,7 @@ import { enlargePipe } from '../io/splicing.js';
 import { startOfLastLines } from './last-lines.js';
 import { headLength, type LineEnds } from './line-ends.js';
 import { type OpenFile, readAt, sizeOf, sourceFrom, streamOf } from './operand.js';
+import { paced, type Room } from './paced.js';
 import { lastBytes, lastLines, type Ring } from './ring.js';
 import { skipBytes, skipLines, WholeUnits } from './skip.js';
 
@@ -31,10 +32,21 @@ const small = 64 * 1024;
 export interface EndingHooks {
   /** A stream has nothing more at the moment. */
   idle?: () => void;
-  /** Gets the file's first bytes before anything is taken, and says what ends its lines. */
+  /** Gets the file's first bytes before anything is taken, and says what ends its lines. A stream is asked for `headNeeded` of them. */
   begin?: (head: Uint8Array) => LineEnds;
+  headNeeded?: number;
   /** A stream that closing it ends the wait for. */
   opened?: (stream: { close(): void }) => void;
+  /** Where `take` puts it: while that is full, nothing more is taken. */
+  room?: Room;
+}
+
+const everRoom: Room = { full: false, ready: () => Promise.resolve() };
+
+/** Where what is read goes. */
+interface Out {
+  take: Take;
+  room: Room;
 }
 
 /** Gives the offset of the first byte that was not read. Throws the system's error for a failed read, and what `take` throws. */
@@ -42,9 +54,10 @@ export async function printEnding(
   file: OpenFile,
   selection: Selection,
   take: Take,
-  { idle, begin, opened }: EndingHooks = {},
+  { idle, begin, headNeeded = headLength, opened, room = everRoom }: EndingHooks = {},
 ): Promise<number> {
   const { fd, start } = file;
+  const out = { take, room };
   if (!file.seekable) {
     const stream = await streamOf(file, opened);
     let source = hurried(file, {
@@ -56,11 +69,11 @@ export async function printEnding(
     });
     try {
       if (begin) {
-        const peeked = await peek(source);
+        const peeked = await peek(source, headNeeded);
         source = peeked.source;
         selection = { ...selection, ends: begin(peeked.head) };
       }
-      return await printStream(source, 0, selection, take);
+      return await printStream(source, 0, selection, out);
     } finally {
       stream.close();
     }
@@ -72,55 +85,61 @@ export async function printEnding(
   const end = sizeOf(file);
   if (fd !== 0) {
     if (end - start <= small) {
-      const reached = await printStream(sourceFrom(fd, start), start, selection, take);
+      const reached = await printStream(sourceFrom(fd, start), start, selection, out);
       // What is asked for may begin beyond the end, where it will be one day.
       return selection.fromStart && selection.unit === 'bytes' ? Math.max(reached, start + selection.count) : reached;
     }
-    return printRange(file, end, selection, take);
+    return printRange(file, end, selection, out);
   }
   // The descriptor's place is shared with the programs before and after us in a script: it must be at the end afterwards.
   const seek = end - start > small ? native()?.copying.seek : undefined;
   if (!seek) {
     const stream = await streamOf(file, opened);
-    return printStream(stream, start, selection, take);
+    return printStream(stream, start, selection, out);
   }
-  const reached = await printRange(file, end, selection, take);
+  const reached = await printRange(file, end, selection, out);
   seek(fd, reached, 0);
   return reached;
 }
 
 /** A file with a size: only what is printed is read, but for the search. */
-async function printRange(file: OpenFile, end: number, selection: Selection, take: Take): Promise<number> {
+async function printRange(file: OpenFile, end: number, selection: Selection, out: Out): Promise<number> {
   const { fd, start } = file;
   const { unit, fromStart, count, ends } = selection;
   if (fromStart) {
-    if (unit === 'lines') return printStream(sourceFrom(fd, start), start, selection, take);
+    if (unit === 'lines') return printStream(sourceFrom(fd, start), start, selection, out);
     const from = start + count;
-    return from + (await pump(fd, from, Number.POSITIVE_INFINITY, take));
+    return from + (await pump(fd, from, Number.POSITIVE_INFINITY, out));
   }
   const from =
     unit === 'bytes'
       ? Math.max(start, end - count)
       : startOfLastLines((view, at) => readAt(fd, view, at), start, end, count, ends).offset;
-  return from + (await pump(fd, from, end - from, take));
+  return from + (await pump(fd, from, end - from, out));
 }
 
-function pump(fd: number, from: number, limit: number, take: Take): Promise<number> {
-  return moveInto(sourceFrom(fd, from), from, take, limit);
+function pump(fd: number, from: number, limit: number, out: Out): Promise<number> {
+  return moveInto(sourceFrom(fd, from), from, out, limit);
 }
 
-function moveInto(source: Source, offset: number, take: Take, limit = Number.POSITIVE_INFINITY): Promise<number> {
+function moveInto(
+  source: Source,
+  offset: number,
+  { take, room }: Out,
+  limit = Number.POSITIVE_INFINITY,
+): Promise<number> {
   const write = (view: Uint8Array) => {
     take(view, offset);
     offset += view.length;
     return view.length;
   };
-  return copyInto(source, { write: write as (view: unknown) => number }, { limit });
+  return copyInto(paced(source, room), { write: write as (view: unknown) => number }, { limit });
 }
 
 /** From where the source is, at byte `offset`, to its end. */
-async function printStream(source: Source, offset: number, selection: Selection, take: Take): Promise<number> {
+async function printStream(source: Source, offset: number, selection: Selection, out: Out): Promise<number> {
   const { unit, fromStart, count, ends } = selection;
+  const { take, room } = out;
   if (fromStart) {
     const skip = unit === 'lines' ? skipLines(count, ends, offset) : skipBytes(count);
     const units = new WholeUnits(unit === 'lines' && count > 0 ? ends.width : 1, offset);
@@ -130,7 +149,7 @@ async function printStream(source: Source, offset: number, selection: Selection,
       const rest = skip(chunk);
       if (rest) take(rest, at - rest.length);
     };
-    const moved = await moveInto(source, offset, (bytes) => pass(units.of(bytes)));
+    const moved = await moveInto(source, offset, { take: (bytes) => pass(units.of(bytes)), room });
     pass(units.rest);
     return offset + moved;
   }
@@ -141,6 +160,7 @@ async function printStream(source: Source, offset: number, selection: Selection,
   for (const chunk of rest) {
     take(chunk, at);
     at += chunk.length;
+    if (room.full) await room.ready();
   }
   return offset + total;
 }
@@ -188,9 +208,9 @@ function hurried({ fd, stat }: OpenFile, source: Source): Source {
   };
 }
 
-/** The first bytes of a stream, and the stream with them still in it. */
-async function peek(source: Source): Promise<{ head: Uint8Array; source: Source }> {
-  const head = Buffer.alloc(headLength);
+/** The first `length` bytes of a stream, and the stream with them still in it. */
+async function peek(source: Source, length: number): Promise<{ head: Uint8Array; source: Source }> {
+  const head = Buffer.alloc(length);
   let got = 0;
   while (got < head.length) {
     const count = source.readInto(head.subarray(got));

@@ -3,10 +3,12 @@
 import { fstatSync } from 'node:fs';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { copyInto } from '../io/pump.js';
+import { every } from './clock.js';
 import { Followed, type FollowedHooks, type FollowedOptions, type Happening } from './followed.js';
 import { readersGone } from './holders.js';
 import { type OpenFile, type Operand, streamOf } from './operand.js';
 import { OutputFailed } from './output.js';
+import { paced, type Room } from './paced.js';
 
 /** `nothing left`: none of the files can give any more. */
 export type End = 'processes' | 'nothing left' | 'told';
@@ -26,6 +28,8 @@ export interface FollowSink {
   happened(file: Operand, happening: Happening): void;
   /** Nothing more at the moment: let go of what is held back. */
   idle(): void;
+  /** Where there is room, or not, for more. */
+  room(): Room;
   fail(file: Operand, error: unknown): void;
   warn(message: string): void;
   debug(text: () => string): void;
@@ -48,7 +52,9 @@ export class Follower {
   #started = false;
   #saidNoEvents = false;
   #soon = new Map<Followed, { at: number; cancel: () => void }>();
-  #timers: NodeJS.Timeout[] = [];
+  #timers: (() => void)[] = [];
+  /** The output is full; everything is looked at when it no longer is. */
+  #blocked = false;
   #streams = new Set<{ close(): void }>();
 
   constructor(options: FollowOptions, sink: FollowSink) {
@@ -80,10 +86,9 @@ export class Follower {
       });
       if (this.#options.pids.length > 0)
         this.#every(Math.min(this.#options.interval, 500), () => {
-          if (this.#options.pids.some(isAlive)) return;
+          if (this.#options.pids.some(isAlive) || this.#blocked) return;
           // What they wrote last may not have been told of yet.
-          for (const followed of this.files) while (followed.look());
-          this.end('processes');
+          if (!this.files.some((followed) => this.#look(followed))) this.end('processes');
         });
       if (mayBeLeft(outputFd)) {
         let gone: (() => boolean) | undefined;
@@ -106,6 +111,7 @@ export class Follower {
     take: ({ operand }, bytes, offset) => {
       if (!this.#over) this.#sink.take(operand, bytes, offset);
     },
+    room: () => !this.#sink.room().full,
     ended: ({ operand }) => this.#sink.ended(operand),
     happened: ({ operand }, happening) => this.#guard(() => this.#sink.happened(operand, happening)),
     debug: (text) => this.#sink.debug(text),
@@ -152,17 +158,39 @@ export class Follower {
   }
 
   #every(milliseconds: number, act: () => void): void {
-    this.#timers.push(setInterval(() => this.#guard(act), Math.max(10, milliseconds)));
+    this.#timers.push(every(milliseconds, () => this.#guard(act)));
   }
 
-  #look(followed: Followed): void {
-    if (this.#over) return;
+  /** True: there is more of it. */
+  #look(followed: Followed): boolean {
+    if (this.#over) return false;
+    if (this.#blocked) return true;
+    if (this.#sink.room().full) {
+      this.#wait();
+      return true;
+    }
     const more = followed.look();
     this.#sink.idle();
-    if (this.#over) return;
+    if (this.#over) return false;
     const wait = more ? 0 : followed.nextLook();
     if (wait !== undefined) this.#lookSoon(followed, wait);
     if (!this.files.some(({ live }) => live)) this.end('nothing left');
+    return more;
+  }
+
+  /** Until the reader has caught up nothing is looked at: it would have to be held in memory. */
+  #wait(): void {
+    this.#blocked = true;
+    const again = () => {
+      this.#blocked = false;
+      this.#guard(() => {
+        for (const followed of this.files) this.#look(followed);
+      });
+    };
+    this.#sink
+      .room()
+      .ready()
+      .then(again, (error) => this.#failed(error));
   }
 
   #lookSoon(followed: Followed, wait: number): void {
@@ -203,7 +231,7 @@ export class Follower {
           return input.ready?.() ?? Promise.resolve();
         },
       };
-      await copyInto(source, { write: write as (view: unknown) => number });
+      await copyInto(paced(source, this.#sink.room()), { write: write as (view: unknown) => number });
       this.#sink.idle();
       this.#streams.delete(input);
       input.close();
@@ -214,7 +242,7 @@ export class Follower {
   /** Lets go of everything. */
   close(): void {
     this.#over = true;
-    for (const timer of this.#timers) clearInterval(timer);
+    for (const end of this.#timers) end();
     for (const { cancel } of this.#soon.values()) cancel();
     for (const stream of this.#streams) stream.close();
     for (const followed of this.files) followed.close();

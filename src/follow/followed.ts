@@ -21,6 +21,8 @@ export type Happening =
 
 export interface FollowedHooks {
   take: (followed: Followed, bytes: Uint8Array, offset: number) => void;
+  /** Is there room for more of them? */
+  room: () => boolean;
   /** The file that was read is at its end for good; what comes next is another's beginning. */
   ended: (followed: Followed) => void;
   happened: (followed: Followed, happening: Happening) => void;
@@ -167,7 +169,7 @@ export class Followed {
     if (!reading || this.#counting) return false;
     try {
       const seen = this.#modified;
-      const look = reading.look(this.#take);
+      const look = reading.look(this.#take, this.#hooks.room);
       if (look === 'same') this.#modified -= seen;
       if (look === 'rewritten') this.#rewritten(reading);
       return look === 'more';

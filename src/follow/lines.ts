@@ -42,6 +42,8 @@ export class Lines {
   /** Is a line begun? Then where. */
   #lineStart: number | undefined;
   #afterCr = false;
+  /** Where the line ended that was waited for. */
+  #matchedAt: number | undefined;
   /** Part of a code unit, or of the mark, at the end of what came. */
   #partial: Buffer = Buffer.alloc(0);
 
@@ -88,12 +90,12 @@ export class Lines {
       this.#piece(partial, this.#lineStart ?? 0);
     }
     this.#afterCr = false;
-    if (this.#lineStart !== undefined) this.#endLine(undefined);
+    if (this.#lineStart !== undefined) this.#endLine(undefined, undefined);
   }
 
-  /** Where the line begins that is held back until it is whole; undefined: none is. */
+  /** The first byte that was taken and is not written: of a line that is held back until it is whole, or after the last line. */
   get heldFrom(): number | undefined {
-    return this.#format.record ? this.#lineStart : undefined;
+    return this.#matchedAt ?? (this.#format.record ? this.#lineStart : undefined);
   }
 
   #split(bytes: Buffer, offset: number): void {
@@ -125,15 +127,15 @@ export class Lines {
         if (lfAt === at) {
           at += width;
           lfAt = indexOfUnit(bytes, lf, at, offset);
-          this.#endLine(chosen.crlf);
+          this.#endLine(chosen.crlf, offset + at);
         } else {
           // Not waited for: the LF may never come.
           this.#afterCr = at === bytes.length;
-          this.#endLine(chosen.cr);
+          this.#endLine(chosen.cr, offset + at);
         }
       } else {
         lfAt = indexOfUnit(bytes, lf, at, offset);
-        this.#endLine(lf === 0 ? Buffer.alloc(1) : lineFeed);
+        this.#endLine(lf === 0 ? Buffer.alloc(1) : lineFeed, offset + at);
       }
     }
   }
@@ -154,8 +156,8 @@ export class Lines {
     if (record && this.#heldSize > recordReach) this.#recordPart(record);
   }
 
-  /** `end`: as it was read; undefined: the file ended first. */
-  #endLine(end: Uint8Array | undefined): void {
+  /** `end`: as it was read; undefined: the file ended first. `next`: where the next line would begin. */
+  #endLine(end: Uint8Array | undefined, next: number | undefined): void {
     const { newline, before, record, matches } = this.#format;
     if (!record) {
       const rest = this.#decoder?.decode(Buffer.alloc(0), true);
@@ -170,7 +172,10 @@ export class Lines {
     this.#heldSize = 0;
     this.#lineStart = undefined;
     if (record) record(this.#asRecord(line, offset), false);
-    if (matches?.(this.#asText(line.subarray(0, patternReach)))) throw new Matched();
+    if (matches?.(this.#asText(line.subarray(0, patternReach)))) {
+      this.#matchedAt = next;
+      throw new Matched();
+    }
   }
 
   /** As much of a very long line as is whole characters. */

@@ -13,7 +13,7 @@ const step = 256 * 1024;
 const buffer = Buffer.allocUnsafeSlow(windowSize + step);
 const headBuffer = Buffer.allocUnsafeSlow(headSize);
 
-/** `same`: what was new has been taken; `more`: time is up, there is more; `rewritten`: these are other bytes than before. */
+/** `same`: what was new has been taken; `more`: time is up, or room, and there is more; `rewritten`: these are other bytes than before. */
 export type Look = 'same' | 'more' | 'rewritten';
 
 /** A stream has a reading too, for its identity; its bytes are not read here. */
@@ -38,8 +38,8 @@ export class Reading {
     return stat.dev === this.file.stat.dev && stat.ino === this.file.stat.ino;
   }
 
-  /** Takes all that is new, for at most ~20 ms. Throws the system's error for a failed read. */
-  look(take: Take): Look {
+  /** Takes all that is new, for at most ~20 ms and while there is `room`. Throws the system's error for a failed read. */
+  look(take: Take, room: () => boolean): Look {
     const { fd, seekable } = this.file;
     if (!seekable) return 'same'; // Bytes of a stream come by themselves.
     let until = 0;
@@ -60,6 +60,7 @@ export class Reading {
       if (got < buffer.length) return 'same';
       if (until === 0) until = this.lastNews + 20;
       else if (this.lastNews > until) return 'more';
+      if (!room()) return 'more';
     }
   }
 

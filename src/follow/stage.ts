@@ -22,11 +22,16 @@ export class Stage {
     this.#write = write;
   }
 
+  /** Bytes of a content's beginning by which its encoding is settled. */
+  get headNeeded(): number {
+    const { encoding } = this.#options;
+    return encoding === undefined ? 0 : headNeeded(encoding);
+  }
+
   /** A content that begins with `head` (its first four bytes, or all): what ends its lines? */
   begin(head: Uint8Array): LineEnds {
-    const { encoding } = this.#options;
     const settled = this.#settle(head);
-    if (encoding !== undefined && head.length < headNeeded(encoding)) return settled.ends; // Settled once more has come.
+    if (head.length < this.headNeeded) return settled.ends; // Settled once more has come.
     this.#lines = new Lines(this.#options.format, settled, this.#write);
     return settled.ends;
   }
@@ -35,8 +40,7 @@ export class Stage {
     if (!this.#lines) {
       if (this.#head.length > 0) bytes = Buffer.concat([this.#head, bytes]);
       offset -= this.#head.length;
-      const { encoding } = this.#options;
-      if (encoding !== undefined && offset === 0 && bytes.length < headNeeded(encoding)) {
+      if (offset === 0 && bytes.length < this.headNeeded) {
         this.#head = Buffer.from(bytes);
         return;
       }

@@ -15,7 +15,7 @@ import {
 import { join } from 'node:path';
 import { beforeEach, describe, expect, it } from 'vitest';
 import { Following } from '../helpers/following.js';
-import { bin, eventually, shell, temporary } from '../helpers/sluice.js';
+import { bin, eventually, shell, sluice, temporary } from '../helpers/sluice.js';
 import { hasStrace } from '../helpers/strace.js';
 
 let home: string;
@@ -253,11 +253,27 @@ describe('the end', () => {
     expect(tail.out).toBe('bye\n');
   });
 
+  it('is no failure where a name was waited for', async () => {
+    const run = (...args: string[]) => sluice(['tail', '--timeout', '0.1', ...args], { cwd: home });
+    expect(await run('-F', 'nope')).toMatchObject({ status: 0, stderr: expect.stringContaining('waiting for it') });
+    expect(await run('-f', '--retry', 'nope')).toMatchObject({ status: 1 });
+  });
+
   it('comes with --timeout', async () => {
     writeFileSync(log, 'x\n');
     const tail = new Following(['-f', '--timeout', '200ms', 'log'], { cwd: home });
     expect((await tail.ended).status).toBe(0);
     expect(tail.out).toBe('x\n');
+  });
+
+  it('comes with --timeout though the reader does not read, and after any time that was asked for', async () => {
+    const line = `yes | head -c 8M > log; { sluice tail -n +1 -f --timeout 0.3 log; echo $? >&2; } | { sleep 1; cat; } | wc -c`;
+    expect(await shell(line, { cwd: home })).toMatchObject({ out: expect.stringMatching(/^\d+\n$/), stderr: '0\n' });
+    writeFileSync(log, '1\n');
+    const tail = await following('-f', '--timeout', '60d', '-s', 'inf', 'log');
+    expect(tail.err).not.toContain('TimeoutOverflow');
+    appendFileSync(log, '2\n');
+    await tail.prints('1\n2\n');
   });
 
   it('comes soon after the reader has gone, though nothing is added', async () => {

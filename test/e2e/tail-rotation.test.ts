@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { gzipSync } from 'node:zlib';
 import { beforeEach, describe, expect, it } from 'vitest';
 import { Following } from '../helpers/following.js';
-import { eventually, root, sluice, temporary } from '../helpers/sluice.js';
+import { bin, eventually, root, sluice, temporary } from '../helpers/sluice.js';
 
 let home: string;
 let log: string;
@@ -147,6 +147,44 @@ describe('--checkpoint', () => {
     appendFileSync(log, 'ial\n');
     const { out } = await once('--json');
     expect(out).toContain('{"type":"line","file":"log","offset":2,"text":"partial"}\n');
+  });
+
+  it('goes on after the line that --until waited for, not after what was read with it', async () => {
+    writeFileSync(log, '1\nstop\n3\n');
+    expect((await once('--until', 'stop')).out).toBe('1\nstop\n');
+    expect((await once()).out).toBe('3\n');
+    const tail = new Following(['--debug', '-f', '--until', 'stop', '--checkpoint', 'state', 'log'], { cwd: home });
+    await tail.follows();
+    appendFileSync(log, '4\nstop\n6\n');
+    expect((await tail.ended).status).toBe(0);
+    expect((await once()).out).toBe('6\n');
+  });
+
+  it('does not keep a signal waiting while its reader does not read', async () => {
+    const line = Buffer.alloc(100, 'x');
+    line[99] = 10;
+    writeFileSync(log, Buffer.alloc(8 * 2 ** 20, line));
+    const run = `"${process.execPath}" "${bin}" tail -n +1 -f --checkpoint state log & echo $! > pid; wait`;
+    const child = spawn('/bin/bash', ['-c', `{ ${run}; } | { head -c 3000000 > /dev/null; exec sleep 60; }`], {
+      cwd: home,
+      stdio: 'ignore',
+      detached: true,
+    });
+    try {
+      let before = '';
+      let same = 0;
+      await eventually('it has begun, and goes no further', () => {
+        const now = existsSync(join(home, 'state')) ? readFileSync(join(home, 'state'), 'utf8') : '';
+        same = now !== '' && now === before ? same + 1 : 0;
+        before = now;
+        return same > 20;
+      });
+      const pid = Number(readFileSync(join(home, 'pid'), 'utf8'));
+      process.kill(pid, 'SIGTERM');
+      await eventually('its end', () => !existsSync(`/proc/${pid}`), 5000);
+    } finally {
+      process.kill(-child.pid!, 'SIGKILL');
+    }
   });
 
   it('never overwrites what is no checkpoint', async () => {

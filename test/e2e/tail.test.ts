@@ -23,6 +23,7 @@ describe.skipIf(!hasGnuTail)("beside GNU's tail: the same bytes and the same sta
     'tail -5 f; tail +18 f; tail -2c f; tail +45c f; tail -1b f; tail -l f; tail +l f; tail -3l f; tail -c+48 f; tail + f',
     'tail -n 2 f g; tail -q -n 1 f g; tail -v -n 1 f; tail -v -q -n 1 f g; tail --silent -n 1 f g; tail -n 1 f nope g; echo $?',
     'tail -n 1 . f; echo $?; tail nope; echo $?; tail -n 0 nope; echo $?; tail -n 1 -- -dash; tail -n 1 ./-dash',
+    'tail --lines 3 f; tail --lines -3 f; tail --lines +18 f; tail --bytes 5 f; tail --bytes -5 f; tail -q --bytes +45 f; tail --sleep-interval 1 --pid 1 f g',
     "tail -n +15 -n 3 f; tail -n 3 -c 4 f; tail -n ' 2' f; tail -n -+2 f; tail --lines=2 f; tail --bytes=+45 f; tail -zn 1 nul; tail -zn +3 nul | od -c",
     'tail -n 2 < f; tail < /dev/null; tail -n 1 - < f; tail -v -n 1 - < f; tail -n 1 f - g < crlf; cat f | tail -n 2; cat f | tail -c 3; cat f | tail -n +19',
     '{ head -c 20 > /dev/null; tail -n 30; } < f; { tail -n 1; cat; echo rest; } < f; { read -r a; tail -n +3; } < f',
@@ -76,6 +77,9 @@ describe('usage', () => {
     [['-n', '99999999999999999999']],
     [['--line', '5']],
     [['--lines']],
+    [['-v', '-5', 'a']],
+    [['--pid', '-1']],
+    [['-s', 'nan']],
   ])('%j is refused with exit 2 before anything is printed', async (args) => {
     const { status, out, stderr } = await sluice(['tail', ...args], { input: 'x\n' });
     expect(status).toBe(2);

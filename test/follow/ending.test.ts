@@ -63,16 +63,20 @@ const selections = fc.record({
 });
 
 describe('printEnding', () => {
-  it.skipIf(!hasGnuTail)("prints what GNU's tail prints, whatever the content and the selection", async () => {
-    const path = join(temporary(), 'file');
-    await fc.assert(
-      fc.asyncProperty(contents, selections, async (bytes, selection) => {
-        writeFileSync(path, bytes);
-        expect((await ours(path, selection)).equals(gnu(path, selection))).toBe(true);
-      }),
-      { numRuns: 400 },
-    );
-  });
+  it.skipIf(!hasGnuTail)(
+    "prints what GNU's tail prints, whatever the content and the selection",
+    async () => {
+      const path = join(temporary(), 'file');
+      await fc.assert(
+        fc.asyncProperty(contents, selections, async (bytes, selection) => {
+          writeFileSync(path, bytes);
+          expect((await ours(path, selection)).equals(gnu(path, selection))).toBe(true);
+        }),
+        { numRuns: 400 },
+      );
+    },
+    120_000,
+  );
 
   it('believes the bytes, not the size, of a file in /proc or /sys', async () => {
     const lines = { unit: 'lines', fromStart: false, count: 1, ends: newline } as const;
