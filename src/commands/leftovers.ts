@@ -19,6 +19,7 @@ import { tempBase } from '../io/temp-name.js';
 import { isUnknown } from '../probe/certainty.js';
 import { identityKey, type Openers, openersOf } from '../probe/openers.js';
 import { argumentsOf, descriptorsOf, processes } from '../probe/proc.js';
+import { removeTree } from '../tree/remove-tree.js';
 import type { Context, Outcome } from './context.js';
 
 interface Found {
@@ -44,7 +45,8 @@ export function leftovers({ directory, remove }: { directory: string; remove: bo
     let removed = false;
     if (remove && writer === 'gone') {
       try {
-        unlinkSync(fsPath(path));
+        if (stat.isDirectory()) removeTree(path);
+        else unlinkSync(fsPath(path));
         removed = true;
       } catch (error) {
         context.fail(failure(error, { path, state: 'it was not removed' }));
@@ -75,7 +77,8 @@ function tempFilesIn(directory: string): Found[] {
       const base = tempBase(name);
       if (base === undefined) continue;
       const stat = lstatSync(fsPath(parent + name), { bigint: true, throwIfNoEntry: false });
-      if (stat?.isFile()) found.push({ path: parent + name, target: parent + base, stat });
+      // A directory of a tree that was on its way has such a name too.
+      if (stat?.isFile() || stat?.isDirectory()) found.push({ path: parent + name, target: parent + base, stat });
     }
   } finally {
     entries.closeSync();

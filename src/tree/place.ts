@@ -5,9 +5,10 @@
 import { spawnSync } from 'node:child_process';
 import * as fs from 'node:fs';
 import { join } from 'node:path';
-import { isSystemError } from '../io/failure.js';
+import { isSystemError, SluiceError } from '../io/failure.js';
 import { native } from '../io/native.js';
 import { decodePath, fsPath } from '../io/path.js';
+import { tempNameOf } from '../io/temp-name.js';
 import { type Facts, type Kind, kindOf, mtimeNs } from './facts.js';
 
 /** An open directory. `path` is what it was reached by: for messages, and for systems without /proc. */
@@ -42,8 +43,7 @@ export interface Places {
   link(from: Place, fromName: string, to: Place, name: string): void;
   rename(from: Place, fromName: string, to: Place, name: string): void;
   makeFifo(at: Place, name: string, mode: number): void;
-  /** False where it cannot be had (no native calls). */
-  makeDevice(at: Place, name: string, facts: Facts): boolean;
+  makeDevice(at: Place, name: string, facts: Facts): void;
   /** Of a link, the link's own. */
   changeOwner(at: Place, name: string, uid: number, gid: number): void;
   /** Never of what a symlink leads to: one that is found is left alone (ELOOP). */
@@ -137,7 +137,6 @@ function nativePlaces(): Places | null {
     makeFifo: (at, name, mode) => dirs.makeFifo(at.fd, name, mode),
     makeDevice(at, name, { kind, mode, rdev }) {
       dirs.makeDevice(at.fd, name, kind === 'block' ? S_IFBLK : S_IFCHR, mode & 0o700, rdev);
-      return true;
     },
     read: (fd, buffer, length) => files.read(fd, buffer, length) ?? 0,
     write(fd, buffer, length) {
@@ -181,6 +180,27 @@ function direntKind(entry: fs.Dirent<Buffer>): Kind {
   if (entry.isFile()) return 'file';
   if (entry.isDirectory()) return 'directory';
   return entry.isSymbolicLink() ? 'symlink' : 'unknown';
+}
+
+// As glibc puts the two into one.
+const major = (device: number): number => Math.floor(device / 256) % 4096;
+const minor = (device: number): number => (device % 256) + Math.floor(device / 2 ** 20) * 256;
+
+/** Node has no call for it; the program takes a name that is plain text, and so gets one of its own first. */
+function makeNode(at: Place, name: string, mode: number, ...kind: string[]): void {
+  const plain = tempNameOf('node');
+  const { error, stderr } = spawnSync('mknod', ['-m', mode.toString(8), '--', `./${plain}`, ...kind], {
+    stdio: ['ignore', 'ignore', 'pipe'],
+    cwd: linux ? `/proc/self/fd/${at.fd}` : at.path,
+    encoding: 'utf8',
+    env: { ...process.env, LC_ALL: 'C' },
+  });
+  if (error) throw error;
+  try {
+    fs.renameSync(fsPath(procPath(at, plain)), fsPath(procPath(at, name)));
+  } catch {
+    throw new SluiceError(`cannot be made: ${stderr.trim() || 'mknod failed'}`);
+  }
 }
 
 function portablePlaces(): Places {
@@ -248,15 +268,9 @@ function portablePlaces(): Places {
     readLink: (at, name) => decodePath(fs.readlinkSync(path(at, name), { encoding: 'buffer' })),
     link: (from, fromName, to, name) => fs.linkSync(path(from, fromName), path(to, name)),
     rename: (from, fromName, to, name) => fs.renameSync(path(from, fromName), path(to, name)),
-    makeFifo(at, name, mode) {
-      // Node has no call for it; the program takes a name that is plain text, which temp names can be.
-      const { status, error } = spawnSync('mkfifo', ['-m', mode.toString(8), '--', `./${name}`], {
-        stdio: 'ignore',
-        cwd: linux ? `/proc/self/fd/${at.fd}` : at.path,
-      });
-      if (error || status !== 0) throw error ?? new Error('mkfifo failed');
-    },
-    makeDevice: () => false,
+    makeFifo: (at, name, mode) => makeNode(at, name, mode, 'p'),
+    makeDevice: (at, name, { kind, mode, rdev }) =>
+      makeNode(at, name, mode & 0o700, kind === 'block' ? 'b' : 'c', String(major(rdev)), String(minor(rdev))),
     read: (fd, buffer, length) => fs.readSync(fd, buffer, 0, length, null),
     write(fd, buffer, length) {
       for (let at = 0; at < length; ) at += fs.writeSync(fd, buffer, at, length - at, null);

@@ -3,8 +3,11 @@ import {
   appendFileSync,
   chmodSync,
   chownSync,
+  closeSync,
   existsSync,
   linkSync,
+  mkdirSync,
+  openSync,
   readdirSync,
   readFileSync,
   statSync,
@@ -178,6 +181,19 @@ describe.skipIf(!isRoot || process.platform !== 'linux')('where no file can be r
 });
 
 describe('--leftovers', () => {
+  it('a directory that a killed copy of a tree has left is one too, unless somebody has it open', async () => {
+    const left = join(dir, '.d.sluice-0123456789abcdef.tmp');
+    mkdirSync(left);
+    writeFileSync(join(left, 'f'), 'half');
+    const fd = openSync(left, 'r');
+    const [live] = (await sluice(['atomic-write', '--leftovers', dir, '--remove', '--json'])).records();
+    expect(live).toMatchObject({ type: 'leftover', path: left, target: join(dir, 'd'), writer: 'live' });
+    closeSync(fd);
+    const [gone] = (await sluice(['atomic-write', '--leftovers', dir, '--remove', '--json'])).records();
+    expect(gone).toMatchObject({ path: left, writer: 'gone', removed: true });
+    expect(readdirSync(dir)).not.toContain('.d.sluice-0123456789abcdef.tmp');
+  });
+
   it('lists temp files with what they are for, and removes those whose writer is gone', async () => {
     const child = spawn(process.execPath, [bin, 'atomic-write', file], { stdio: ['pipe', 'pipe', 'pipe'] });
     const ended = outcome(child);
