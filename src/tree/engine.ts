@@ -370,7 +370,11 @@ export class Engine {
     }
     for (const each of report.large) this.#place(node, asWork(each));
     // One list, though parts end in any order.
-    if (report.linked.length > 0) node.linked.push(...report.linked);
+    if (report.linked.length > 0) {
+      // They wait for their turn in the walk's order, and the directory for them.
+      if (node.linked.length === 0) node.pending++;
+      node.linked.push(...report.linked);
+    }
     if (report.directories.length > 0) node.found.push(...report.directories);
     if (--node.unsurveyed > 0) return;
     node.linked.sort(byName);
@@ -435,6 +439,7 @@ export class Engine {
         this.#parting.push({ node, work });
       } else this.#place(node, work);
     }
+    this.#release(node);
     this.#wake?.();
   }
 
