@@ -71,8 +71,8 @@ const batchEntries = 192;
 const batchJobs = 32;
 /** Batches a thread may have: one at work, one so that it need not wait for us. */
 const inHand = 2;
-/** What makes other threads worth their start: entries met with directories waiting, or bytes of large files. */
-const crewFrom = { entries: 256, orders: 4, bytes: 64 << 20 };
+/** What makes other threads worth their start: so many directories, or entries met with some more waiting, or bytes of large files. */
+const crewFrom = { directories: 24, entries: 256, orders: 4, bytes: 64 << 20 };
 /** The event loop gets its turn after this many milliseconds. */
 const slice = 10;
 
@@ -293,7 +293,8 @@ export class Engine {
         if (job.do === 'works') for (const { source } of job.works) bytes += source.size;
       if (bytes >= crewFrom.bytes) return true;
     }
-    return this.#surveys.length >= crewFrom.orders && entries >= crewFrom.entries;
+    const waiting = this.#surveys.length;
+    return waiting >= crewFrom.directories || (waiting >= crewFrom.orders && entries >= crewFrom.entries);
   }
 
   /** As much as a thread is busy with for a while, and not so much that others have nothing. */
