@@ -42,7 +42,8 @@ export class Entrance {
     if (instead && !anew) places().unlink(at, nameOf(path));
     // Closed to others while it is to be dressed; else as it will be, but that we may write in it.
     const mode = keep.mode || keep.owner || keep.xattrs ? 0o700 : modeOf(source, null, keep) | 0o700;
-    if (!target && first && this.#isWorthIt(first)) return new NewDirectory(this.#target, path, mode);
+    // Where something else was, its place is empty for a moment only.
+    if (!target && !instead && first && this.#isWorthIt(first)) return new NewDirectory(this.#target, path, mode);
     places().makeDirectory(at, nameOf(path), mode);
     return null;
   }
