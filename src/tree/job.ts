@@ -131,6 +131,15 @@ export interface Later {
   verdict: Verdict | null;
 }
 
+/** What is to be done with it: as it was found, or as it was settled since. */
+export const asWork = ({ name, source, target, verdict }: Later, instead = verdict!): Work => ({
+  name,
+  source,
+  target,
+  action: instead.action,
+  reason: instead.reason,
+});
+
 /** Under a temp name, complete: renamed once it is durable. */
 export interface Staged {
   /** Where its telling is. */
