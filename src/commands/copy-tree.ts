@@ -11,7 +11,9 @@ import type { Action } from '../tree/action.js';
 import type { Done, EntrySettings, Way } from '../tree/copy-entry.js';
 import { Engine } from '../tree/engine.js';
 import type { EngineEvents } from '../tree/engine-face.js';
+import { isNamedLater } from '../tree/entrance.js';
 import type { Rules } from '../tree/job.js';
+import { NewDirectory } from '../tree/new-directory.js';
 import { type Place, places } from '../tree/place.js';
 import { nameOf, Tree } from '../tree/tree.js';
 import type { Context } from './context.js';
@@ -29,7 +31,8 @@ export async function copyTree(job: Job, run: Run): Promise<void> {
     });
   const source = new Tree(job.source, options.followLinks === 'always');
   try {
-    const { root, fresh } = openTarget(job, options, source);
+    const opened = openTarget(job, options, source);
+    const { root, fresh } = opened;
     const target = root && new Tree(job.destination, false, root);
     try {
       const engine: Engine = new Engine(
@@ -44,10 +47,11 @@ export async function copyTree(job: Job, run: Run): Promise<void> {
         eventsOf(job, run, source, target ?? source, (failed, path): SluiceError => engine.located(failed, path)),
       );
       await engine.run();
-      if (options.durable !== 'none' && !options.dryRun) await makeDurable(engine, job.destination, fresh, run);
+      if (options.durable !== 'none' && !options.dryRun)
+        await makeDurable(engine, job.destination, fresh !== false, run);
     } finally {
       target?.close();
-      if (root) places().close(root);
+      opened.close();
     }
   } finally {
     source.close();
@@ -123,13 +127,31 @@ function refuseIntoItself(source: string, destination: string): void {
   throw new SluiceError(`cannot be copied into itself (${destination})`, { path: source, state: 'nothing was made' });
 }
 
-/** The destination's directory: as the user named it links count, below that not. `root` is null where a dry run would make it. */
-function openTarget(job: Job, options: CopyOptions, source: Tree): { root: Place | null; fresh: boolean } {
+interface Target {
+  /** null where a dry run would make it. */
+  root: Place | null;
+  /** It was made just now; or gets its name later. */
+  fresh: boolean | NewDirectory;
+  close(): void;
+}
+
+/** The destination's directory: as the user named it links count, below that not. */
+function openTarget(job: Job, options: CopyOptions, source: Tree): Target {
   const { destination } = job;
   const named = destination === options.destination;
   const at = places().openRoot(dirname(destination.replace(/(?<=.)\/+$/, '')));
   const name = basename(destination);
   const state = 'it was left as it is';
+  const close = () => places().close(at);
+  const opened = (root: Place | null, fresh: Target['fresh']): Target => ({
+    root,
+    fresh,
+    close() {
+      if (fresh instanceof NewDirectory) fresh.remove();
+      if (root) places().close(root);
+      close();
+    },
+  });
   try {
     const special = name === '' || name === '.' || name === '..';
     const there = special ? null : places().stat(at, name);
@@ -141,17 +163,20 @@ function openTarget(job: Job, options: CopyOptions, source: Tree): { root: Place
         state,
       });
     const fresh = !there && !special;
-    if (fresh && options.dryRun) return { root: null, fresh };
-    if (fresh) {
-      const { mode } = places().statOpen(source.root.fd);
-      const closed = options.preserve.has('mode') || options.preserve.has('ownership');
-      places().makeDirectory(at, name, closed ? 0o700 : newFileMode(mode) | 0o700);
+    if (fresh && options.dryRun) return opened(null, fresh);
+    if (special) return opened(places().openRoot(destination), fresh);
+    if (!fresh) return opened(places().openPlace(at, name, isLink), fresh);
+    const closed = options.preserve.has('mode') || options.preserve.has('ownership');
+    const mode = closed ? 0o700 : newFileMode(places().statOpen(source.root.fd).mode) | 0o700;
+    if (!asksMore(options) && isNamedLater(entrySettings(options), options.followLinks === 'always')) {
+      const made = NewDirectory.make(() => at, name, mode);
+      return opened(made.place, made);
     }
-    return { root: special ? places().openRoot(destination) : places().openPlace(at, name, isLink), fresh };
+    places().makeDirectory(at, name, mode);
+    return opened(places().openPlace(at, name, false), fresh);
   } catch (error) {
+    close();
     throw failure(error, { path: destination, state: 'nothing was copied into it' });
-  } finally {
-    places().close(at);
   }
 }
 

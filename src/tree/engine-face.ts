@@ -5,6 +5,7 @@ import type { Action, Work } from './action.js';
 import type { Done, EntrySettings, Failed, Way } from './copy-entry.js';
 import type { Facts } from './facts.js';
 import type { Rules } from './job.js';
+import type { NewDirectory } from './new-directory.js';
 import type { Node } from './node.js';
 import type { Progress } from './tally.js';
 
@@ -30,8 +31,8 @@ export interface EngineSettings {
   rules: Rules;
   entry: EntrySettings;
   jobs: number;
-  /** The target's root was only just made. */
-  freshRoot: boolean;
+  /** The target's root was only just made: as a directory that gets its name when the first files in it are whole, where it is one. */
+  freshRoot: boolean | NewDirectory;
   /** The target is a new tree, which gets what is the same from the old one (`there`). */
   anew?: boolean;
   /** Takes the place of the engine's own way of copying a file, one at a time: for what is asked of it besides. */

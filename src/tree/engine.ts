@@ -4,6 +4,7 @@
 import { SluiceError } from '../io/failure.js';
 import { whileUnfinished } from '../io/unfinished.js';
 import type { Work } from './action.js';
+import { Buildings } from './building.js';
 import type { Failed } from './copy-entry.js';
 import { Directories } from './directories.js';
 import type { EngineEvents, EngineSettings } from './engine-face.js';
@@ -11,6 +12,7 @@ import { type Facts, sameFile } from './facts.js';
 import { FurtherNames } from './further-names.js';
 import type { Trees } from './hands.js';
 import { asWork, eachTold, type Part, type Report, type Setup } from './job.js';
+import { NewDirectory, type Within } from './new-directory.js';
 import { Node } from './node.js';
 import { type Order, Orders } from './orders.js';
 import { places } from './place.js';
@@ -38,6 +40,8 @@ export class Engine {
   readonly #telling: Telling;
   readonly #staging: Staging | null;
   readonly #tally: Tally;
+  readonly #buildings: Buildings;
+  readonly #newRoot: NewDirectory | null;
   readonly #workforce: Workforce;
   readonly #rootFacts: Facts;
   readonly #rootThere: Facts | null;
@@ -48,7 +52,7 @@ export class Engine {
     this.#settings = settings;
     this.#events = events;
     const { source, target, there, reference } = trees;
-    const { rules, entry, anew = false, single, seen, jobs } = settings;
+    const { rules, entry, anew = false, single, seen, jobs, freshRoot } = settings;
     const side = (tree: Tree) => ({ path: tree.path, fd: tree.root.fd });
     this.#setup = {
       source: side(source),
@@ -94,6 +98,8 @@ export class Engine {
       failed: events.failed,
       lost: events.lost,
     });
+    this.#newRoot = freshRoot instanceof NewDirectory ? freshRoot : null;
+    this.#buildings = new Buildings(trees, jobs, this.#newRoot, events.failed);
     this.#staging = target && entry.stage ? new Staging(target, entry.noClobber) : null;
     const alone = single || seen || !target || fewDescriptors();
     this.#workforce = new Workforce(alone ? 0 : jobs - 1, this.#setup, this.#orders, (order, report) =>
@@ -107,7 +113,7 @@ export class Engine {
     const target = this.#settings.freshRoot ? null : this.#rootThere;
     const root = new Node(null, { name: '', source: this.#rootFacts, target, instead: null });
     this.#telling.begin(root);
-    this.#orders.queue([surveyOf(root)]);
+    this.#orders.queue([surveyOf(root, undefined, this.#newRoot?.handOver())]);
     await this.#work();
     this.#names.settleBlocked();
   }
@@ -150,6 +156,7 @@ export class Engine {
     const finished = whileUnfinished(() => {
       this.#workforce.stopNow();
       this.#staging?.undo();
+      this.#buildings.abandon();
     });
     this.#tally.begin(() => this.#workforce.moved);
     try {
@@ -158,6 +165,7 @@ export class Engine {
     } finally {
       this.#tally.end();
       await this.#workforce.end();
+      this.#buildings.abandon();
       finished();
     }
   }
@@ -187,7 +195,17 @@ export class Engine {
     return this.#names.goOn(() => this.#pace());
   }
 
-  #received({ node, slot, job }: Order, report: Report): void {
+  #received(order: Order, report: Report): void {
+    const { node, job } = order;
+    if (job.do === 'survey') this.#orders.met(report.source, job.part === undefined);
+    const { more, within, done } = this.#buildings.received(order, report);
+    node.unsurveyed += more.length;
+    this.#orders.queue(more.map((part) => surveyOf(node, part, within)));
+    for (const each of done) this.#takeIn(each.order, each.report);
+  }
+
+  /** What was done counts. */
+  #takeIn({ node, slot, job }: Order, report: Report): void {
     const { path } = node;
     for (const { path: where, failed } of report.failed) this.#events.failed(failed, where);
     for (const { path: where, message } of report.warned) this.#events.warned(message, where);
@@ -213,7 +231,6 @@ export class Engine {
   }
 
   #surveyed(node: Node, first: boolean, report: Report): void {
-    this.#orders.entries += report.source;
     node.opened ||= report.opened;
     if (report.source > 0) this.#events.count('source', report.source);
     if (report.destination > 0) this.#events.count('destination', report.destination);
@@ -246,7 +263,6 @@ export class Engine {
   /** The directory itself was seen to, and listed. */
   #entered(node: Node, { own, entered, rest }: Report): void {
     const { rules, anew } = this.#settings;
-    this.#orders.directories++;
     if (own || (entered && (rules.style.name === 'copy' || anew))) node.touched = true;
     if (own && node.parent) {
       if (!node.target || anew) node.parent.touched = true;
@@ -301,9 +317,9 @@ export class Engine {
 
 const otherKind = { action: 'update', reason: 'kind' } as const;
 
-function surveyOf(node: Node, part?: Part): Order {
+function surveyOf(node: Node, part?: Part, within: Within | null = null): Order {
   const { path, source, target, instead } = node;
-  return { node, slot: node.addSlot(), job: { do: 'survey', path, source, target, instead, part } };
+  return { node, slot: node.addSlot(), job: { do: 'survey', path, source, target, instead, part, within } };
 }
 
 const byName = (a: { name: string }, b: { name: string }): number => (a.name < b.name ? -1 : 1);

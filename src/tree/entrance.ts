@@ -5,6 +5,7 @@ import type { SmallWish } from '../io/native/plain-files.js';
 import { native } from '../io/native.js';
 import { readExtended } from '../io/xattrs.js';
 import type { Verdict } from './action.js';
+import type { EntrySettings } from './copy-entry.js';
 import { type Keep, modeOf } from './dress.js';
 import type { Facts } from './facts.js';
 import type { Hands } from './hands.js';
@@ -43,7 +44,8 @@ export class Entrance {
     // Closed to others while it is to be dressed; else as it will be, but that we may write in it.
     const mode = keep.mode || keep.owner || keep.xattrs ? 0o700 : modeOf(source, null, keep) | 0o700;
     // Where something else was, its place is empty for a moment only.
-    if (!target && !instead && first && this.#isWorthIt(first)) return new NewDirectory(this.#target, path, mode);
+    const above = () => this.#target!.at(parentOf(path));
+    if (!target && !instead && first && this.#isWorthIt(first)) return NewDirectory.make(above, nameOf(path), mode);
     places().makeDirectory(at, nameOf(path), mode);
     return null;
   }
@@ -51,11 +53,9 @@ export class Entrance {
   /** Are there files enough that are made in fewer calls in a directory of nobody's? */
   #isWorthIt({ names, kinds }: Part): boolean {
     const { entry, rules } = this.#setup;
-    const { keep, stage, sparse, reflink } = entry;
     const { seen, single } = this.#hands;
-    const byItself = stage || seen || single || rules.follow || this.#look.reference !== null;
-    const plain = sparse !== 'always' && reflink !== 'always' && keep.mode === keep.times;
-    return !byItself && plain && names.length - kinds.size >= 4 && native() !== null;
+    const byItself = seen || single || this.#look.reference !== null;
+    return !byItself && names.length - kinds.size >= 4 && isNamedLater(entry, rules.follow);
   }
 
   /** A directory of ours that keeps us out, from reading or from changing it, is opened for the time of the work. True if it was. */
@@ -73,6 +73,12 @@ export class Entrance {
       return false; // Each of its entries will say so.
     }
   }
+}
+
+/** May a new directory go without its name until its files are whole? They are made in fewer calls then, and all go if it comes to nothing. */
+export function isNamedLater({ keep, stage, sparse, reflink }: EntrySettings, follow: boolean): boolean {
+  const plain = sparse !== 'always' && reflink !== 'always' && keep.mode === keep.times;
+  return plain && !stage && !follow && native() !== null;
 }
 
 /** How files are made in this new directory without being asked one by one; null: as elsewhere. */

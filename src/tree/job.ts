@@ -5,6 +5,7 @@ import type { Verb, Verdict, Work } from './action.js';
 import type { CompareSettings } from './compare.js';
 import type { Done, EntrySettings, Failed } from './copy-entry.js';
 import type { Facts, Kind } from './facts.js';
+import type { Within } from './new-directory.js';
 import type { GlobRule } from './rules.js';
 
 /** What is wanted of each entry. */
@@ -62,6 +63,8 @@ export interface SurveyJob {
   instead: Facts | null;
   /** Some of its entries; none: the directory is entered, and listed. */
   part: Part | undefined;
+  /** It is new, and has no name yet. */
+  within: Within | null;
 }
 
 /** Consecutive entries of a directory that has many. */
@@ -174,6 +177,8 @@ export interface Report {
   staged: Staged[];
   /** What is left of a directory that has many entries. */
   rest: Part[];
+  /** The directory has no name yet: that is for the engine to give, who has the descriptor from here on. */
+  within: Within | null;
   /** Entries listed. */
   source: number;
   destination: number;
@@ -200,6 +205,7 @@ export const emptyReport = (): Report => ({
   extras: [],
   staged: [],
   rest: [],
+  within: null,
   source: 0,
   destination: 0,
   same: 0,

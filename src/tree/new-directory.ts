@@ -6,69 +6,87 @@ import { native } from '../io/native.js';
 import { tempNameOf } from '../io/temp-name.js';
 import { whileUnfinished } from '../io/unfinished.js';
 import { type Place, places } from './place.js';
-import { nameOf, parentOf, type Tree } from './tree.js';
+
+/** What the threads of a process need to work in it: its temp name, and a descriptor that all of them share. */
+export interface Within {
+  temp: string;
+  fd: number;
+}
 
 export class NewDirectory {
-  readonly #tree: Tree;
-  readonly #path: string;
-  readonly #temp: string;
-  readonly #finished: () => void;
+  readonly #above: () => Place;
+  readonly #name: string;
+  readonly within: Within;
+  #finished: () => void = () => {};
+  #ended = false;
 
-  /** Makes it, with this mode, beside the place of `path`, at which the tree has it open from here on. Throws with nothing made. */
-  constructor(tree: Tree, path: string, mode: number) {
-    this.#tree = tree;
-    this.#path = path;
-    this.#temp = tempNameOf(nameOf(path));
-    places().makeDirectory(this.#above, this.#temp, mode);
-    this.#finished = whileUnfinished(() => this.remove());
-    tree.hold(path, places().openPlace(this.#above, this.#temp, false));
+  /** One that was made already. `above` opens the directory it is in, `name` is to be its name there. */
+  constructor(above: () => Place, name: string, within: Within) {
+    this.#above = above;
+    this.#name = name;
+    this.within = within;
   }
 
-  get #above(): Place {
-    return this.#tree.at(parentOf(this.#path));
+  /** Throws with nothing made. Unless it is committed or handed over, it goes if the process is told to stop. */
+  static make(above: () => Place, name: string, mode: number): NewDirectory {
+    const temp = tempNameOf(name);
+    places().makeDirectory(above(), temp, mode);
+    const { fd } = places().openPlace(above(), temp, false);
+    const made = new NewDirectory(above, name, { temp, fd });
+    made.#finished = whileUnfinished(() => made.remove());
+    return made;
   }
 
-  /** It gets its name; what is in it goes into a directory that somebody else has made under that name meanwhile. */
+  get place(): Place {
+    return { fd: this.within.fd, path: this.#name };
+  }
+
+  /** To be finished by somebody else, who also takes it away if it comes to that. */
+  handOver(): Within {
+    this.#finished();
+    return this.within;
+  }
+
+  /** It gets its name; what is in it goes into a directory that somebody else has made under that name meanwhile, which the descriptor stands for then. */
   commit(): void {
-    const name = nameOf(this.#path);
+    const { temp } = this.within;
+    const above = this.#above();
     try {
-      native()!.directories.rename(this.#above.fd, this.#temp, this.#above.fd, name, 'noReplace');
+      native()!.directories.rename(above.fd, temp, above.fd, this.#name, 'noReplace');
     } catch (error) {
-      if (isSystemError(error, 'EEXIST')) this.#moveInto(name);
+      if (isSystemError(error, 'EEXIST')) this.#moveInto();
       // A file system that cannot do it without replacing: it replaces an empty directory at most.
-      else if (isSystemError(error, 'EINVAL', 'ENOSYS', 'EPERM'))
-        places().rename(this.#above, this.#temp, this.#above, name);
+      else if (isSystemError(error, 'EINVAL', 'ENOSYS', 'EPERM')) places().rename(above, temp, above, this.#name);
       else throw error;
     }
-    this.#tree.release();
+    this.#ended = true;
     this.#finished();
   }
 
-  #moveInto(name: string): void {
-    const there = places().openPlace(this.#above, name, false);
+  #moveInto(): void {
+    const there = places().openPlace(this.#above(), this.#name, false);
     try {
-      for (const each of this.#names()) places().rename(this.#tree.at(this.#path), each, there, each);
-      places().removeDirectory(this.#above, this.#temp);
+      for (const each of this.#names()) places().rename(this.place, each, there, each);
+      places().removeDirectory(this.#above(), this.within.temp);
+      native()!.directories.reopen(this.within.fd, there.fd);
     } finally {
       places().close(there);
     }
-    this.#tree.release();
-    this.#tree.forget(this.#path);
   }
 
   #names(): string[] {
     const names: string[] = [];
-    places().list(this.#tree.at(this.#path), (name) => names.push(name));
+    places().list(this.place, (name) => names.push(name));
     return names;
   }
 
-  /** It, and what was made in it, goes. */
+  /** It, and what was made in it, goes, unless it has its name; the descriptor is left to its owner. */
   remove(): void {
+    if (this.#ended) return;
+    this.#ended = true;
     try {
-      for (const name of this.#names()) places().unlink(this.#tree.at(this.#path), name);
-      this.#tree.release();
-      this.#tree.forget(this.#path);
-      places().removeDirectory(this.#above, this.#temp);
+      for (const name of this.#names()) places().unlink(this.place, name);
+      places().removeDirectory(this.#above(), this.within.temp);
     } catch {
       // Somebody else has taken it away.
     }

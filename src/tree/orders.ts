@@ -29,12 +29,18 @@ export class Orders {
   /** Entries reported that were not told of yet. */
   untold = 0;
   /** Met so far. */
-  entries = 0;
-  directories = 0;
+  #entries = 0;
+  #directories = 0;
 
   /** `jobs`: threads that share the work. */
   constructor(jobs: number) {
     this.#jobs = jobs;
+  }
+
+  /** Entries of a directory were listed, or of a part of one that was counted already. */
+  met(entries: number, directory: boolean): void {
+    this.#entries += entries;
+    if (directory) this.#directories++;
   }
 
   /** Surveys that follow each other in the walk take their place among those that wait: what is told first is done first. */
@@ -75,7 +81,7 @@ export class Orders {
     const work = this.#works.shift();
     if (work) return [work];
     if (!this.#mayGoOn()) return [];
-    const average = Math.max(1, this.entries / Math.max(1, this.directories));
+    const average = Math.max(1, this.#entries / Math.max(1, this.#directories));
     const share = Math.ceil(this.#surveys.length / (2 * this.#jobs));
     let room = Math.max(1, Math.min(batchJobs, Math.floor(batchEntries / average), share));
     const batch: Order[] = [];
@@ -97,6 +103,6 @@ export class Orders {
       if (bytes >= crewFrom.bytes) return true;
     }
     const waiting = this.#surveys.length;
-    return waiting >= crewFrom.directories || (waiting >= crewFrom.orders && this.entries >= crewFrom.entries);
+    return waiting >= crewFrom.directories || (waiting >= crewFrom.orders && this.#entries >= crewFrom.entries);
   }
 }

@@ -2,7 +2,7 @@
 // once. What takes longer, and what only the whole walk can decide, is reported back.
 
 import { failure, isSystemError, SluiceError } from '../io/failure.js';
-import type { PlainFiles, SmallWish } from '../io/native/plain-files.js';
+import type { PlainFiles } from '../io/native/plain-files.js';
 import { native } from '../io/native.js';
 import { tempBase } from '../io/temp-name.js';
 import { whileUnfinished } from '../io/unfinished.js';
@@ -15,11 +15,11 @@ import { type Scope, Scopes } from './filter.js';
 import { type Hands, openTrees, Stopped, type Trees } from './hands.js';
 import { holding } from './holding.js';
 import { emptyReport, type Job, type Later, type Part, type Report, type Setup, type SurveyJob } from './job.js';
-import type { NewDirectory } from './new-directory.js';
+import { NewDirectory, type Within } from './new-directory.js';
 import { openPart } from './part.js';
 import { places } from './place.js';
 import { largeFile, Placing } from './placing.js';
-import { below, type Tree } from './tree.js';
+import { below, nameOf, parentOf, type Tree } from './tree.js';
 import { type Look, verdictOn } from './verdict.js';
 
 export class Runner {
@@ -83,12 +83,20 @@ export class Runner {
     if (this.#target) remove(this.#target.at(directory), temp);
   }
 
+  /** A temp directory that nobody is to have. */
+  removeWithin(path: string, within: Within): void {
+    const made = new NewDirectory(() => this.#target!.at(parentOf(path)), nameOf(path), within);
+    made.remove();
+    places().close(made.place);
+  }
+
   async #survey(job: SurveyJob, report: Report): Promise<void> {
     const { path } = job;
     if (job.part) {
-      await this.#entries(job, job.part, null, report);
+      await this.#part(job, job.part, report);
       return;
     }
+    report.within = job.within;
     try {
       report.own = this.#entrance.verdict(job);
     } catch (error) {
@@ -111,23 +119,47 @@ export class Runner {
     const [first, ...rest] = listed;
     report.rest = rest;
     if (!made) {
-      await this.#entries(job, first, null, report);
+      await this.#entries(job, first, report);
       return;
     }
+    const target = this.#target!;
+    target.hold(path, made.place);
     try {
-      await this.#entries(job, first, newFiles(this.#setup.entry.keep, this.#target!.at(path)), report);
-      made.commit();
+      await this.#entries({ ...job, within: made.within }, first, report);
+      if (rest.length === 0) {
+        made.commit();
+        target.release(path);
+      } else {
+        target.take(path);
+        report.within = made.handOver();
+      }
     } catch (error) {
+      target.take(path);
       made.remove();
+      places().close(made.place);
       if (error instanceof Stopped) throw error;
       Object.assign(report, emptyReport(), { entered: false, failed: [{ path, failed: failedAs(error) }] });
     }
   }
 
-  /** One after the other. `fresh`: the directory is new, and nobody knows it yet. */
-  async #entries(job: SurveyJob, part: Part, fresh: SmallWish | null, report: Report): Promise<void> {
+  /** Consecutive entries, in a directory that may have no name yet. */
+  async #part(job: SurveyJob, part: Part, report: Report): Promise<void> {
+    const { path, within } = job;
+    if (!within || path === '') return await this.#entries(job, part, report);
+    this.#target!.hold(path, { fd: within.fd, path });
+    try {
+      await this.#entries(job, part, report);
+    } finally {
+      this.#target!.take(path);
+    }
+  }
+
+  /** One after the other. */
+  async #entries(job: SurveyJob, part: Part, report: Report): Promise<void> {
     const { path } = job;
-    const { rules } = this.#setup;
+    const { rules, entry } = this.#setup;
+    // Nobody knows the directory yet: files are whole when it gets its name.
+    const fresh = job.within && newFiles(entry.keep, this.#target!.at(path));
     const scope = this.#scopes.at(path);
     // Nothing is there, and nobody asks beforehand: what the entry is will be seen when it is open.
     const { seen, single } = this.#hands;

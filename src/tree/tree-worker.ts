@@ -33,7 +33,11 @@ async function run(jobs: Job[]): Promise<Report[] | null> {
     return reports;
   } catch (error) {
     if (!(error instanceof Stopped)) throw error;
-    for (const [i, { staged }] of reports.entries()) for (const { temp } of staged) runner.remove(jobs[i]!.path, temp);
+    for (const [i, { staged, within }] of reports.entries()) {
+      const { path } = jobs[i]!;
+      for (const { temp } of staged) runner.remove(path, temp);
+      if (within && path !== '') runner.removeWithin(path, within);
+    }
     return null;
   }
 }

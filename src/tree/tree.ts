@@ -34,7 +34,7 @@ export class Tree {
   /** By relative path, least recently used first. */
   readonly #open = new Map<string, Place>();
 
-  #held: Place | null = null;
+  readonly #held = new Set<Place>();
   /** What was asked for last, which is what will be asked for next. */
   #lastPath: string | undefined;
   #last: Place | null = null;
@@ -67,17 +67,24 @@ export class Tree {
     return this.path.endsWith('/') ? this.path + relative : `${this.path}/${relative}`;
   }
 
-  /** `place` is the directory at this path, whatever name it has, until it is released. */
+  /** `place` is the directory at this path, whatever name it has, until it is released or taken. */
   hold(relative: string, place: Place): void {
     this.#lastPath = undefined;
     this.#open.set(relative, place);
-    this.#held = place;
+    this.#held.add(place);
     this.#trim(keptOpen(), place);
   }
 
-  /** From here on it is kept open like any other. */
-  release(): void {
-    this.#held = null;
+  /** From here on what was held is kept open like any other. */
+  release(relative: string): void {
+    this.#held.delete(this.#open.get(relative)!);
+  }
+
+  /** What was held stays open, and is no longer ours. */
+  take(relative: string): void {
+    this.#lastPath = undefined;
+    this.release(relative);
+    this.#open.delete(relative);
   }
 
   /** Forget what is open at and below `relative`: it is about to be renamed or removed. */
@@ -128,7 +135,7 @@ export class Tree {
     this.#lastPath = undefined;
     for (const [path, place] of this.#open) {
       if (this.#open.size <= most) return;
-      if (place === needed || place === this.#held) continue;
+      if (place === needed || this.#held.has(place)) continue;
       this.#open.delete(path);
       places().close(place);
     }

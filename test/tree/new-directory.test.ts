@@ -20,13 +20,19 @@ describe.skipIf(!native())('a new directory (needs native calls)', () => {
   });
   afterEach(() => tree.close());
 
+  function make(): NewDirectory {
+    const made = NewDirectory.make(() => tree.at('a'), 'new', 0o700);
+    tree.hold('a/new', made.place);
+    return made;
+  }
+
   /** A file in it, by the directory that the tree has open. */
   function put(name: string, content: string): void {
     writeFileSync(places().pathOf(tree.at('a/new'), name), content);
   }
 
   it('has its name when it is committed, and no other before or after', () => {
-    const directory = new NewDirectory(tree, 'a/new', 0o700);
+    const directory = make();
     put('f', 'content');
     expect(readdirSync(join(dir, 'a'))).toEqual([expect.stringMatching(/^\.new\.sluice-[0-9a-f]{16}\.tmp$/)]);
     directory.commit();
@@ -39,7 +45,7 @@ describe.skipIf(!native())('a new directory (needs native calls)', () => {
 
   it('is held open however many others are looked at meanwhile', () => {
     for (let i = 0; i < 20; i++) mkdirSync(join(dir, `other${i}`));
-    const directory = new NewDirectory(tree, 'a/new', 0o700);
+    const directory = make();
     for (let i = 0; i < 20; i++) tree.at(`other${i}`);
     put('f', 'content');
     directory.commit();
@@ -50,18 +56,18 @@ describe.skipIf(!native())('a new directory (needs native calls)', () => {
   });
 
   it('given up, or told to stop: it is gone with all that was made in it', () => {
-    const directory = new NewDirectory(tree, 'a/new', 0o700);
+    const directory = make();
     put('f', 'content');
     directory.remove();
     expect(readdirSync(join(dir, 'a'))).toEqual([]);
-    new NewDirectory(tree, 'a/new', 0o700);
+    make();
     put('f', 'content');
     undoUnfinished('SIGTERM');
     expect(readdirSync(join(dir, 'a'))).toEqual([]);
   });
 
   it('somebody made one of that name meanwhile: the files go into it, and what was there stays', () => {
-    const directory = new NewDirectory(tree, 'a/new', 0o700);
+    const directory = make();
     put('f', 'ours');
     mkdirSync(join(dir, 'a/new'));
     writeFileSync(join(dir, 'a/new/theirs'), 'theirs');
@@ -72,7 +78,7 @@ describe.skipIf(!native())('a new directory (needs native calls)', () => {
   });
 
   it('something else got that name meanwhile: an error, and that stays', () => {
-    const directory = new NewDirectory(tree, 'a/new', 0o700);
+    const directory = make();
     put('f', 'ours');
     writeFileSync(join(dir, 'a/new'), 'a file');
     expect(() => directory.commit()).toThrow();

@@ -37,6 +37,8 @@ export interface Directories {
    */
   entries(directory: number, buffer: Buffer, each: (name: string, type: EntryType) => void): void;
   makeDirectory(directory: number, name: Name, mode: number): void;
+  /** dup3(2): `descriptor` is closed, and stands for what `other` has open. */
+  reopen(descriptor: number, other: number): void;
   /** unlinkat(2); with `isDirectory` rmdir. */
   remove(directory: number, name: Name, isDirectory?: boolean): void;
   symlink(target: Name, directory: number, name: Name): void;
@@ -69,6 +71,7 @@ export function directories(libc: Libc): Directories {
     statx: { args: ['int', 'void *', 'int', 'uint', 'void *'], syscall: { x64: 332, arm64: 291 } },
     openat: { args: ['int', 'void *', 'int', 'uint'] },
     getdents64: { result: 'int64', args: ['int', 'void *', 'uint64'], syscall: { x64: 217, arm64: 61 } },
+    dup3: { args: ['int', 'int', 'int'] },
     mkdirat: { args: ['int', 'void *', 'uint'] },
     unlinkat: { args: ['int', 'void *', 'int'] },
     symlinkat: { args: ['void *', 'int', 'void *'] },
@@ -159,6 +162,9 @@ export function directories(libc: Libc): Directories {
     },
     makeDirectory(directory, name, mode) {
       if (c.mkdirat(directory, cString(name), mode) < 0) throw libc.error('mkdir', name);
+    },
+    reopen(descriptor, other) {
+      if (c.dup3(other, descriptor, closeOnExec) < 0) throw libc.error('dup3');
     },
     remove(directory, name, isDirectory = false) {
       if (c.unlinkat(directory, cString(name), isDirectory ? 0x200 : 0) < 0)
