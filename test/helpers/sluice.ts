@@ -1,7 +1,7 @@
 // Drives the built command as a shell user does.
 
 import { type ChildProcess, type SpawnOptions, spawn } from 'node:child_process';
-import { mkdtempSync, rmSync } from 'node:fs';
+import { existsSync, mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -84,9 +84,9 @@ export async function eventually<T>(what: string, ask: () => T | Promise<T>, lim
 
 const scratch: string[] = [];
 
-/** A fresh directory, removed after the test. */
-export function temporary(): string {
-  const path = mkdtempSync(join(tmpdir(), 'sluice-'));
+/** A fresh directory, removed after the test. `inMemory`: for many files, where there is such a place. */
+export function temporary(inMemory = false): string {
+  const path = mkdtempSync(join(inMemory && existsSync('/dev/shm') ? '/dev/shm' : tmpdir(), 'sluice-'));
   scratch.push(path);
   return path;
 }
