@@ -7,7 +7,7 @@ import { decodePath, fsPath } from '../io/path.js';
 import { sameFile } from '../tree/facts.js';
 import { places } from '../tree/place.js';
 import { Tree } from '../tree/tree.js';
-import type { SyncOptions } from './sync.js';
+import type { SyncOptions } from './sync-options.js';
 
 export interface Sides {
   source: Tree;

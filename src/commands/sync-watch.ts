@@ -8,7 +8,8 @@ import { fsPath } from '../io/path.js';
 import { places } from '../tree/place.js';
 import { below, Tree } from '../tree/tree.js';
 import type { Context, Outcome } from './context.js';
-import { type SyncOptions, sync } from './sync.js';
+import { sync } from './sync.js';
+import type { SyncOptions } from './sync-options.js';
 
 /** After an event, wait for this long for others to come (milliseconds), but not longer than the second figure. */
 const settle = { quiet: 50, most: 1000 };
