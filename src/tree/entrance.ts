@@ -6,11 +6,12 @@ import { native } from '../io/native.js';
 import { readExtended } from '../io/xattrs.js';
 import type { Verdict } from './action.js';
 import type { EntrySettings } from './copy-entry.js';
-import { type Keep, modeOf } from './dress.js';
+import type { Keep } from './dress.js';
 import type { Facts } from './facts.js';
 import type { Hands } from './hands.js';
 import type { Part, Setup, SurveyJob } from './job.js';
 import { NewDirectory } from './new-directory.js';
+import { newDirectoryMode } from './new-mode.js';
 import { type Place, places } from './place.js';
 import { nameOf, parentOf, type Tree } from './tree.js';
 import { directoryVerdict, type Look } from './verdict.js';
@@ -42,7 +43,7 @@ export class Entrance {
     const at = this.#target.at(parentOf(path));
     if (instead && !anew) places().unlink(at, nameOf(path));
     // Closed to others while it is to be dressed; else as it will be, but that we may write in it.
-    const mode = keep.mode || keep.owner || keep.xattrs ? 0o700 : modeOf(source, null, keep) | 0o700;
+    const mode = keep.mode || keep.owner || keep.xattrs ? 0o700 : newDirectoryMode(source.mode, keep.umask);
     // Where something else was, its place is empty for a moment only.
     const above = () => this.#target!.at(parentOf(path));
     if (!target && !instead && first && this.#isWorthIt(first)) return NewDirectory.make(above, nameOf(path), mode);
