@@ -147,10 +147,9 @@ function settle(options: Options, operands: string[]): SyncOptions {
   for (const [key, name] of [
     ['maxDelete', '--max-delete'],
     ['trash', '--trash'],
-    ['deleteExcluded', '--delete-excluded'],
     ['allowEmpty', '--allow-empty'],
   ] as const)
-    if (options[key] !== undefined && !options.delete && key !== 'deleteExcluded')
+    if (options[key] !== undefined && !options.delete && !options.deleteExcluded)
       throw new UsageError(`${name} means something only with --delete`);
   if (options.swap && options.trash !== undefined) throw new UsageError('--swap and --trash exclude each other');
   const bare = (path: string) => path.replace(/(?<=[^/])\/+$/, '');

@@ -4,7 +4,7 @@ import { SluiceError } from '../io/failure.js';
 import type { Work } from '../tree/action.js';
 import { type Doomed, doomed, type Extra, Remover } from '../tree/delete.js';
 import type { Engine } from '../tree/engine.js';
-import { type Facts, sameFile } from '../tree/facts.js';
+import type { Facts } from '../tree/facts.js';
 import { everything, Scopes } from '../tree/filter.js';
 import type { Filter } from '../tree/job.js';
 import { Leftovers } from '../tree/leftovers.js';
@@ -58,8 +58,9 @@ export class Deletions {
 
   /** See `EngineEvents`. */
   extra(node: Node, name: string, facts: Facts, why: 'plain' | 'excluded' | 'temp'): void {
-    const { trash } = this.#sides;
-    if (trash && sameFile(places().statOpen(trash.root.fd), facts)) return;
+    const { trashWithin } = this.#sides;
+    // What is in the trash was moved there.
+    if (trashWithin !== null && `${below(node.path, name)}/`.startsWith(`${trashWithin}/`)) return;
     const extra = { node, name, facts, scope: this.#scopes.at(node.path), reason: onlyHere };
     if (why === 'temp') this.#extras.push({ ...extra, scope: everything, reason: leftover });
     else if (why === 'excluded' && !this.#options.deleteExcluded) this.#kept.push(extra);
@@ -118,7 +119,8 @@ export class Deletions {
   each(extras: Extra[], opening?: (path: string, facts: Facts) => void): Iterable<Doomed> {
     const target = this.#sides.target!;
     const fail = (error: unknown, path: string) => this.#tally.fail(error, target.shown(path), 'it was not deleted');
-    return doomed(target, extras, this.#options.deleteExcluded, fail, opening);
+    const spare = this.#sides.trashWithin;
+    return doomed(target, extras, { deleteExcluded: this.#options.deleteExcluded, spare }, fail, opening);
   }
 
   /** What stays though the source has it not. */
@@ -175,10 +177,10 @@ export class Deletions {
 
   #tooMany(extras: Extra[]): boolean {
     const { maxDelete, deleteExcluded } = this.#options;
-    const { target } = this.#sides;
+    const { target, trashWithin: spare } = this.#sides;
     if (!maxDelete || extras.length === 0) return false;
     let count = 0;
-    for (const _ of doomed(target!, extras, deleteExcluded, () => {})) count++;
+    for (const _ of doomed(target!, extras, { deleteExcluded, spare }, () => {})) count++;
     const entries = this.#entries + Math.max(0, count - extras.length);
     const exceeded =
       'count' in maxDelete ? count > maxDelete.count : count * 100 > maxDelete.percent * Math.max(1, entries);

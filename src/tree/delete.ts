@@ -31,13 +31,13 @@ export interface Doomed {
 }
 
 /**
- * Everything that goes, contents first. `kept` is told of what stays since the filters keep it, and so do the directories above it.
+ * Everything that goes, contents first. What the filters keep stays, and so does the directory `spare`, and those above them.
  * When it is carried out meanwhile, each entry must be gone before the next is asked for.
  */
 export function* doomed(
   target: Tree,
   extras: Extra[],
-  deleteExcluded: boolean,
+  { deleteExcluded, spare }: { deleteExcluded: boolean; spare: string | null },
   fail: (error: unknown, path: string) => void,
   opening: (path: string, facts: Facts) => void = () => {},
 ): Generator<Doomed, void> {
@@ -45,8 +45,9 @@ export function* doomed(
 
   function* one(extra: Extra, directory: string, name: string, facts: Facts, scope: Scope): Generator<Doomed, boolean> {
     const path = below(directory, name);
+    if (path === spare) return false;
     if (facts.kind === 'directory') {
-      let empty = true;
+      let empty = !spare?.startsWith(`${path}/`);
       const inner = scope.enter(name, undefined);
       const names: string[] = [];
       try {
