@@ -10,7 +10,7 @@ import type { Action } from '../tree/action.js';
 import type { Done, EntrySettings, Way } from '../tree/copy-entry.js';
 import { Engine } from '../tree/engine.js';
 import type { EngineEvents } from '../tree/engine-face.js';
-import { isNamedLater } from '../tree/entrance.js';
+import { isNamedLater, makeOrFind } from '../tree/entrance.js';
 import type { Rules } from '../tree/job.js';
 import { NewDirectory } from '../tree/new-directory.js';
 import { newDirectoryMode } from '../tree/new-mode.js';
@@ -172,7 +172,7 @@ function openTarget(job: Job, options: CopyOptions, source: Tree): Target {
       const made = NewDirectory.make(() => at, name, mode);
       return opened(made.place, made);
     }
-    places().makeDirectory(at, name, mode);
+    makeOrFind(at, name, mode);
     return opened(places().openPlace(at, name, false), fresh);
   } catch (error) {
     close();

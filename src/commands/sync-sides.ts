@@ -59,7 +59,8 @@ export function openSides(options: SyncOptions, make: boolean): Sides {
     const trashWithin = bin === undefined ? null : placeOfTrash(bin, options);
     let target: Tree | null = null;
     try {
-      if (!there && make) mkdirSync(fsPath(to), 0o700);
+      // Made by somebody else meanwhile it is as good.
+      if (!there && make) mkdirSync(fsPath(to), { recursive: true, mode: 0o700 });
       if (there || make) target = open(to);
     } catch (error) {
       throw failure(error, { path: to, state });

@@ -54,6 +54,8 @@ export function* doomed(
         opening(path, facts);
         places().list(target.at(path), (each) => names.push(each));
       } catch (error) {
+        // Taken away by somebody else.
+        if (isSystemError(error, 'ENOENT')) return true;
         fail(error, path);
         return false;
       }

@@ -1,6 +1,7 @@
 // A directory entered: what is to be done with it itself, done, so that its entries can be.
 
 import { fchmodSync } from 'node:fs';
+import { isSystemError } from '../io/failure.js';
 import type { SmallWish } from '../io/native/plain-files.js';
 import { native } from '../io/native.js';
 import { readExtended } from '../io/xattrs.js';
@@ -47,7 +48,7 @@ export class Entrance {
     // Where something else was, its place is empty for a moment only.
     const above = () => this.#target!.at(parentOf(path));
     if (!target && !instead && first && this.#isWorthIt(first)) return NewDirectory.make(above, nameOf(path), mode);
-    places().makeDirectory(at, nameOf(path), mode);
+    makeOrFind(at, nameOf(path), mode);
     return null;
   }
 
@@ -80,6 +81,15 @@ export class Entrance {
 export function isNamedLater({ keep, stage, sparse, reflink }: EntrySettings, follow: boolean): boolean {
   const plain = sparse !== 'always' && reflink !== 'always' && keep.mode === keep.times;
   return plain && !stage && !follow && native() !== null;
+}
+
+/** A directory that somebody else has made under this name meanwhile is as good; anything else there is an error. */
+export function makeOrFind(at: Place, name: string, mode: number): void {
+  try {
+    places().makeDirectory(at, name, mode);
+  } catch (error) {
+    if (!isSystemError(error, 'EEXIST') || places().stat(at, name)?.kind !== 'directory') throw error;
+  }
 }
 
 /** How files are made in this new directory without being asked one by one; null: as elsewhere. */
