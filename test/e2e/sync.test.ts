@@ -429,25 +429,3 @@ describe('sync, interrupted', () => {
     expect(treeLines(at('dst'), comparable)).toEqual(treeLines(at('src'), asSource));
   });
 });
-
-describe('sync --watch', () => {
-  it('follows changes until it is told to stop', async () => {
-    make({ 'src/a': 'A' });
-    const child = spawn(process.execPath, [bin, 'sync', '--watch', '--delete', at('src'), at('dst')], {
-      stdio: 'pipe',
-    });
-    const ended = outcome(child);
-    try {
-      await eventually('first run', () => existsSync(at('dst/a')));
-      make({ 'src/new/deep/b': 'B' });
-      await eventually('a new directory', () => existsSync(at('dst/new/deep/b')));
-      writeFileSync(at('src/new/deep/b'), 'changed');
-      await eventually('a change in it', () => readFileSync(at('dst/new/deep/b'), 'utf8') === 'changed');
-      rmSync(at('src/a'));
-      await eventually('a deletion', () => !existsSync(at('dst/a')));
-    } finally {
-      child.kill('SIGTERM');
-    }
-    expect((await ended).signal).toBe('SIGTERM');
-  });
-});
