@@ -2,7 +2,7 @@
 // does that. A slow look beside them finds what no event told of.
 
 import { type FSWatcher, watch as watchDirectory } from 'node:fs';
-import { join } from 'node:path';
+import { dirname, join, resolve } from 'node:path';
 import { isSystemError } from '../io/failure.js';
 import { fsPath } from '../io/path.js';
 import { places } from '../tree/place.js';
@@ -33,13 +33,13 @@ export async function watch(options: SyncOptions, context: Context): Promise<Out
 
 /** Watches every directory there is now; resolves when something has changed, and a moment has passed without more. */
 function changed(options: SyncOptions, watches: Map<string, FSWatcher>, context: Context): Promise<void> {
-  return new Promise((resolve) => {
+  return new Promise((settled) => {
     let firstEvent = 0;
     let timer = setTimeout(done, slowLook);
     function done(): void {
       clearTimeout(timer);
       for (const each of watches.values()) each.removeAllListeners('change');
-      resolve();
+      settled();
     }
     const onEvent = () => {
       firstEvent ||= Date.now();
@@ -77,7 +77,9 @@ function* directories(root: string, context: Context): Generator<string> {
   try {
     tree = new Tree(root);
   } catch {
-    return; // Gone for now: the sync will say so.
+    // Gone for now: the sync says so. Its name comes back in the directory above.
+    yield dirname(resolve(root));
+    return;
   }
   try {
     const waiting = [''];

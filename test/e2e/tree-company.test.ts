@@ -74,7 +74,7 @@ describe('a directory of the destination that becomes a symlink to outside', () 
     ['what is deleted', 'dst/extra'],
     ['what is deleted, from a directory that stays too', 'dst'],
     ['what goes to the trash', 'dst/extra', '--trash'],
-  ])('%s: nothing outside is touched', async (_, extra, trash) => {
+  ])('%s: nothing outside is touched', async (_, extra, trash?: string) => {
     fill(at('src'), 1, 2);
     fill(at(extra), 12, 30);
     mkdirSync(at('outside'));
