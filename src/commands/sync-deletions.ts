@@ -2,7 +2,7 @@
 
 import { SluiceError } from '../io/failure.js';
 import type { Work } from '../tree/action.js';
-import { type Doomed, doomed, type Extra, Remover } from '../tree/delete.js';
+import { type Doomed, doomed, type Extra, Remover, type Sparing } from '../tree/delete.js';
 import type { Engine } from '../tree/engine.js';
 import type { Facts } from '../tree/facts.js';
 import { everything, Scopes } from '../tree/filter.js';
@@ -26,6 +26,7 @@ export class Deletions {
   readonly #tally: Tally;
   readonly #context: Context;
   readonly #scopes: Scopes;
+  readonly #sparing: Sparing;
   readonly #extras: Extra[] = [];
   /** What the filters keep in the destination, though the source has it not. */
   readonly #kept: Extra[] = [];
@@ -40,6 +41,10 @@ export class Deletions {
     this.#tally = tally;
     this.#context = context;
     this.#scopes = new Scopes(filter, sides.source);
+    const { deleteExcluded, oneFileSystem } = options;
+    const { target, trashWithin: spare } = sides;
+    const device = oneFileSystem && target ? places().statOpen(target.root.fd).dev : null;
+    this.#sparing = { deleteExcluded, spare, device };
   }
 
   /** A guard spoke: nothing was deleted. */
@@ -119,8 +124,7 @@ export class Deletions {
   each(extras: Extra[], opening?: (path: string, facts: Facts) => void): Iterable<Doomed> {
     const target = this.#sides.target!;
     const fail = (error: unknown, path: string) => this.#tally.fail(error, target.shown(path), 'it was not deleted');
-    const spare = this.#sides.trashWithin;
-    return doomed(target, extras, { deleteExcluded: this.#options.deleteExcluded, spare }, fail, opening);
+    return doomed(target, extras, this.#sparing, fail, opening);
   }
 
   /** What stays though the source has it not. */
@@ -176,11 +180,11 @@ export class Deletions {
   }
 
   #tooMany(extras: Extra[]): boolean {
-    const { maxDelete, deleteExcluded } = this.#options;
-    const { target, trashWithin: spare } = this.#sides;
+    const { maxDelete } = this.#options;
+    const { target } = this.#sides;
     if (!maxDelete || extras.length === 0) return false;
     let count = 0;
-    for (const _ of doomed(target!, extras, { deleteExcluded, spare }, () => {})) count++;
+    for (const _ of doomed(target!, extras, this.#sparing, () => {})) count++;
     const entries = this.#entries + Math.max(0, count - extras.length);
     const exceeded =
       'count' in maxDelete ? count > maxDelete.count : count * 100 > maxDelete.percent * Math.max(1, entries);

@@ -30,14 +30,23 @@ export interface Doomed {
   facts: Facts;
 }
 
+/** What stays. */
+export interface Sparing {
+  deleteExcluded: boolean;
+  /** This directory; null: none. */
+  spare: string | null;
+  /** Directories of other filesystems than this one; null: none. */
+  device: number | null;
+}
+
 /**
- * Everything that goes, contents first. What the filters keep stays, and so does the directory `spare`, and those above them.
+ * Everything that goes, contents first. What the filters keep stays, and what else is spared, and the directories above it.
  * When it is carried out meanwhile, each entry must be gone before the next is asked for.
  */
 export function* doomed(
   target: Tree,
   extras: Extra[],
-  { deleteExcluded, spare }: { deleteExcluded: boolean; spare: string | null },
+  { deleteExcluded, spare, device }: Sparing,
   fail: (error: unknown, path: string) => void,
   opening: (path: string, facts: Facts) => void = () => {},
 ): Generator<Doomed, void> {
@@ -47,6 +56,7 @@ export function* doomed(
     const path = below(directory, name);
     if (path === spare) return false;
     if (facts.kind === 'directory') {
+      if (device !== null && facts.dev !== device) return false;
       let empty = !spare?.startsWith(`${path}/`);
       const inner = scope.enter(name, undefined);
       const names: string[] = [];

@@ -413,7 +413,9 @@ describe('sync, interrupted', () => {
       ['SIGTERM', '--durable'],
       ['SIGKILL'],
       ['SIGKILL', '--durable'],
-      ['SIGINT', '--jobs', '3'],
+      ['SIGINT', '--jobs', '8'],
+      ['SIGHUP', '--jobs', '8'],
+      ['SIGQUIT', '--jobs', '8', '--durable'],
     ] as [NodeJS.Signals, ...string[]][]) {
       rmSync(at('dst'), { recursive: true, force: true });
       const child = spawn(process.execPath, [bin, 'sync', ...options, at('src'), at('dst')], { stdio: 'pipe' });
