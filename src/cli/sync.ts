@@ -4,7 +4,8 @@ import { availableParallelism } from 'node:os';
 import { Command, InvalidArgumentError, Option } from 'commander';
 import prettyBytes from 'pretty-bytes';
 import type { Context, JsonRecord, Outcome } from '../commands/context.js';
-import { type SyncOptions, sync } from '../commands/sync.js';
+import { sync } from '../commands/sync.js';
+import type { SyncOptions } from '../commands/sync-options.js';
 import type { GlobRule } from '../tree/rules.js';
 import { addFilterOptions } from './filters.js';
 import type { GlobalOptions } from './globals.js';
@@ -146,10 +147,9 @@ function settle(options: Options, operands: string[]): SyncOptions {
   for (const [key, name] of [
     ['maxDelete', '--max-delete'],
     ['trash', '--trash'],
-    ['deleteExcluded', '--delete-excluded'],
     ['allowEmpty', '--allow-empty'],
   ] as const)
-    if (options[key] !== undefined && !options.delete && key !== 'deleteExcluded')
+    if (options[key] !== undefined && !options.delete && !options.deleteExcluded)
       throw new UsageError(`${name} means something only with --delete`);
   if (options.swap && options.trash !== undefined) throw new UsageError('--swap and --trash exclude each other');
   const bare = (path: string) => path.replace(/(?<=[^/])\/+$/, '');

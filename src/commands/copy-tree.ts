@@ -3,7 +3,6 @@
 
 import { realpathSync } from 'node:fs';
 import { basename, dirname, join } from 'node:path';
-import { newFileMode } from '../io/attributes.js';
 import { fsyncDirectory, storageOf } from '../io/durability.js';
 import { failure, isSystemError, SluiceError } from '../io/failure.js';
 import { decodePath, fsPath } from '../io/path.js';
@@ -11,9 +10,10 @@ import type { Action } from '../tree/action.js';
 import type { Done, EntrySettings, Way } from '../tree/copy-entry.js';
 import { Engine } from '../tree/engine.js';
 import type { EngineEvents } from '../tree/engine-face.js';
-import { isNamedLater } from '../tree/entrance.js';
+import { isNamedLater, makeOrFind } from '../tree/entrance.js';
 import type { Rules } from '../tree/job.js';
 import { NewDirectory } from '../tree/new-directory.js';
+import { newDirectoryMode } from '../tree/new-mode.js';
 import { type Place, places } from '../tree/place.js';
 import { nameOf, Tree } from '../tree/tree.js';
 import type { Context } from './context.js';
@@ -167,12 +167,12 @@ function openTarget(job: Job, options: CopyOptions, source: Tree): Target {
     if (special) return opened(places().openRoot(destination), fresh);
     if (!fresh) return opened(places().openPlace(at, name, isLink), fresh);
     const closed = options.preserve.has('mode') || options.preserve.has('ownership');
-    const mode = closed ? 0o700 : newFileMode(places().statOpen(source.root.fd).mode) | 0o700;
+    const mode = closed ? 0o700 : newDirectoryMode(places().statOpen(source.root.fd).mode, process.umask());
     if (!asksMore(options) && isNamedLater(entrySettings(options), options.followLinks === 'always')) {
       const made = NewDirectory.make(() => at, name, mode);
       return opened(made.place, made);
     }
-    places().makeDirectory(at, name, mode);
+    makeOrFind(at, name, mode);
     return opened(places().openPlace(at, name, false), fresh);
   } catch (error) {
     close();

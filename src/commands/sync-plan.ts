@@ -10,7 +10,8 @@ import { encodePath, fsPath } from '../io/path.js';
 import type { Action } from '../tree/action.js';
 import type { Facts } from '../tree/facts.js';
 import type { Context, JsonRecord, Outcome } from './context.js';
-import { type SyncOptions, sync } from './sync.js';
+import { sync } from './sync.js';
+import type { SyncOptions } from './sync-options.js';
 
 /** Of the file's form: raised when older readers would misread it. */
 const version = 1;

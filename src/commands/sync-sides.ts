@@ -1,13 +1,13 @@
 // The two sides of a `sync`, opened; and what cannot be meant refused, before anything is made.
 
-import { mkdirSync, realpathSync, statSync } from 'node:fs';
+import { lstatSync, mkdirSync, realpathSync, statSync } from 'node:fs';
 import { basename, dirname, join, resolve } from 'node:path';
 import { failure, isSystemError, SluiceError } from '../io/failure.js';
 import { decodePath, fsPath } from '../io/path.js';
-import { sameFile } from '../tree/facts.js';
+import { atimeNs, mtimeNs } from '../tree/facts.js';
 import { places } from '../tree/place.js';
 import { Tree } from '../tree/tree.js';
-import type { SyncOptions } from './sync.js';
+import type { SyncOptions } from './sync-options.js';
 
 export interface Sides {
   source: Tree;
@@ -19,12 +19,26 @@ export interface Sides {
   reference: Tree | undefined;
   /** Of --trash. */
   trash: Tree | null;
+  /** Where it is, or would be, in the target; null: elsewhere. */
+  trashWithin: string | null;
   close(): void;
 }
 
 export const real = (path: string): string => decodePath(realpathSync(fsPath(path), { encoding: 'buffer' }));
 
 const isThere = (path: string): boolean => statSync(fsPath(path), { throwIfNoEntry: false }) !== undefined;
+const isSymlink = (path: string): boolean =>
+  lstatSync(fsPath(path), { throwIfNoEntry: false })?.isSymbolicLink() ?? false;
+
+/** The real path that this one has, or would have if it were made. */
+function realOnceMade(path: string): string {
+  let above = resolve(path);
+  let rest = '';
+  for (; !isThere(above); above = dirname(above)) rest = join(basename(above), rest);
+  return join(real(above), rest).replace(/(?<=.)\/$/, '');
+}
+
+const isIn = (path: string, directory: string): boolean => path.startsWith(directory === '/' ? '/' : `${directory}/`);
 
 /** `make`: DEST may be made (its parent not). Throws a failure that says why not; code ERR_UNREADABLE_SOURCE where deletions are at stake. */
 export function openSides(options: SyncOptions, make: boolean): Sides {
@@ -39,32 +53,29 @@ export function openSides(options: SyncOptions, make: boolean): Sides {
     const source = openSource(options, open);
     const there = isThere(to);
     refuseOverlap(options, there);
+    const state = 'nothing was done';
     if (there && !statSync(fsPath(to)).isDirectory())
-      throw new SluiceError('is not a directory', { code: 'ENOTDIR', path: to, state: 'nothing was done' });
+      throw new SluiceError('is not a directory', { code: 'ENOTDIR', path: to, state });
+    const trashWithin = bin === undefined ? null : placeOfTrash(bin, options);
     let target: Tree | null = null;
     try {
-      if (!there && make) mkdirSync(fsPath(to), 0o700);
+      // Made by somebody else meanwhile it is as good.
+      if (!there && make) mkdirSync(fsPath(to), { recursive: true, mode: 0o700 });
       if (there || make) target = open(to);
     } catch (error) {
-      throw failure(error, { path: to, state: 'nothing was done' });
+      throw failure(error, { path: to, state });
     }
     const reference = linkDest === undefined ? undefined : openReference(linkDest, to, open);
     let trash: Tree | null = null;
-    if (bin !== undefined && make) {
-      try {
-        mkdirSync(fsPath(bin), { recursive: true, mode: 0o700 });
+    try {
+      if (bin !== undefined && make) {
+        makeTrash(bin);
         trash = open(bin);
-        for (const tree of [source, target!])
-          if (sameFile(places().statOpen(tree.root.fd), places().statOpen(trash.root.fd)))
-            throw new SluiceError(`is ${tree.path} itself: nothing can be moved there`, {
-              path: bin,
-              state: 'nothing was done',
-            });
-      } catch (error) {
-        throw failure(error, { path: bin, state: 'nothing was done' });
       }
+    } catch (error) {
+      throw failure(error, { path: bin!, state });
     }
-    return { source, target, fresh: !there, reference, trash, close };
+    return { source, target, fresh: !there, reference, trash, trashWithin, close };
   } catch (error) {
     close();
     throw error;
@@ -72,6 +83,50 @@ export function openSides(options: SyncOptions, make: boolean): Sides {
 
   function close(): void {
     for (const tree of opened.splice(0)) tree.close();
+  }
+}
+
+/** Its path in DEST, if it is there; null if it is elsewhere. Throws where it cannot be. */
+function placeOfTrash(path: string, { source: from, destination: to }: SyncOptions): string | null {
+  const state = 'nothing was done';
+  const [trash, source, target] = [realOnceMade(path), real(from), realOnceMade(to)];
+  for (const [side, name] of [
+    [source, from],
+    [target, to],
+  ] as const)
+    if (trash === side) throw new SluiceError(`is ${name} itself: nothing can be moved there`, { path, state });
+  if (isIn(trash, target)) {
+    const within = trash.slice(target === '/' ? 1 : target.length + 1);
+    if (!isThere(join(source, within))) return within;
+    throw new SluiceError(`is where the source has ${join(from, within)}: what is moved there would mix with it`, {
+      path,
+      state,
+    });
+  }
+  if (isIn(trash, source))
+    throw new SluiceError(`lies in the source (${from}), which would take what is moved there for contents`, {
+      path,
+      state,
+    });
+  return null;
+}
+
+/** The directory that gets it looks as before: in DEST its time is compared. */
+function makeTrash(path: string): void {
+  let above = resolve(path);
+  if (isThere(above)) return;
+  do above = dirname(above);
+  while (!isThere(above));
+  const place = places().openRoot(above);
+  try {
+    const facts = places().statOpen(place.fd);
+    mkdirSync(fsPath(path), { recursive: true, mode: 0o700 });
+    places().setOpenTimes(place.fd, atimeNs(facts), mtimeNs(facts));
+  } catch (error) {
+    // Somebody else's: then it has a new time.
+    if (!isThere(path)) throw error;
+  } finally {
+    places().close(place);
   }
 }
 
@@ -101,14 +156,16 @@ function refuseOverlap({ source: from, destination: to, swap }: SyncOptions, the
   const parent = dirname(resolve(to));
   if (!there && !isThere(parent))
     throw new SluiceError('no such directory to make it in', { code: 'ENOENT', path: to, state });
-  const target = there ? real(to) : join(real(parent), basename(resolve(to)));
+  if (!there && isSymlink(to))
+    throw new SluiceError('is a symlink that leads nowhere', { code: 'ENOENT', path: to, state });
+  const target = realOnceMade(to);
   if (source === target) throw new SluiceError(`source and destination (${to}) are the same`, { path: from, state });
-  if (swap && target.startsWith(source === '/' ? '/' : `${source}/`))
+  if (swap && isIn(target, source))
     throw new SluiceError(`lies in the source (${from}), and so would the new tree that --swap builds`, {
       path: to,
       state,
     });
-  if (source.startsWith(target === '/' ? '/' : `${target}/`))
+  if (isIn(source, target))
     throw new SluiceError(`lies in the destination (${to}), which would take it for contents`, { path: from, state });
 }
 

@@ -2,13 +2,14 @@
 // does that. A slow look beside them finds what no event told of.
 
 import { type FSWatcher, watch as watchDirectory } from 'node:fs';
-import { join } from 'node:path';
+import { dirname, join, resolve } from 'node:path';
 import { isSystemError } from '../io/failure.js';
 import { fsPath } from '../io/path.js';
 import { places } from '../tree/place.js';
 import { below, Tree } from '../tree/tree.js';
 import type { Context, Outcome } from './context.js';
-import { type SyncOptions, sync } from './sync.js';
+import { sync } from './sync.js';
+import type { SyncOptions } from './sync-options.js';
 
 /** After an event, wait for this long for others to come (milliseconds), but not longer than the second figure. */
 const settle = { quiet: 50, most: 1000 };
@@ -32,13 +33,13 @@ export async function watch(options: SyncOptions, context: Context): Promise<Out
 
 /** Watches every directory there is now; resolves when something has changed, and a moment has passed without more. */
 function changed(options: SyncOptions, watches: Map<string, FSWatcher>, context: Context): Promise<void> {
-  return new Promise((resolve) => {
+  return new Promise((settled) => {
     let firstEvent = 0;
     let timer = setTimeout(done, slowLook);
     function done(): void {
       clearTimeout(timer);
       for (const each of watches.values()) each.removeAllListeners('change');
-      resolve();
+      settled();
     }
     const onEvent = () => {
       firstEvent ||= Date.now();
@@ -76,7 +77,9 @@ function* directories(root: string, context: Context): Generator<string> {
   try {
     tree = new Tree(root);
   } catch {
-    return; // Gone for now: the sync will say so.
+    // Gone for now: the sync says so. Its name comes back in the directory above.
+    yield dirname(resolve(root));
+    return;
   }
   try {
     const waiting = [''];

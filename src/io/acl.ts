@@ -2,6 +2,8 @@
 // tag, permissions and id (u16, u16, u32, little-endian). The mode's group bits are the ACL's mask, not the group's rights.
 
 export const accessAcl = 'system.posix_acl_access';
+/** Of a directory: the ACL that what is made in it begins with. */
+export const defaultAcl = 'system.posix_acl_default';
 
 const tags = { userObject: 0x01, groupObject: 0x04, mask: 0x10, other: 0x20 } as const;
 
@@ -34,4 +36,17 @@ export function groupRights(acl: Buffer): number {
     else if (tag === tags.mask) mask = acl.readUInt16LE(at);
   }
   return group & mask & 7;
+}
+
+/** The most that a new file's mode can be under this default ACL: owner, mask or group, others. */
+export function modeUnderDefaultAcl(acl: Buffer): number {
+  let [owner, group, mask, other] = [0, 0, undefined as number | undefined, 0];
+  for (const [at, tag] of entries(acl)) {
+    const rights = acl.readUInt16LE(at) & 7;
+    if (tag === tags.userObject) owner = rights;
+    else if (tag === tags.groupObject) group = rights;
+    else if (tag === tags.mask) mask = rights;
+    else if (tag === tags.other) other = rights;
+  }
+  return (owner << 6) | ((mask ?? group) << 3) | other;
 }

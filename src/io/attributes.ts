@@ -21,6 +21,8 @@ export interface Attributes {
   acl?: Buffer | null | undefined;
   /** The file, open or by its path, whose ACL is to stay, where there are no native calls to read it with. */
   aclModel?: number | string | undefined;
+  /** Without native calls: the file's directory has a default ACL, so that the file has one, too. */
+  inherits?: boolean | undefined;
   /** Extended attributes to add. */
   xattrs?: ReadonlyMap<string, Buffer> | undefined;
   /** Extended attributes that should be among them but could not be read. */
@@ -65,7 +67,7 @@ export function applyAttributes(fd: number, current: { uid: number; gid: number 
     }
   }
   if (attributes.acl === undefined && attributes.aclModel !== undefined && mode !== undefined && !native()) {
-    const under = modeUnderUnseenAcl(attributes.aclModel, fd, mode, !lost.includes('owner'));
+    const under = modeUnderUnseenAcl(attributes.aclModel, fd, mode, !lost.includes('owner'), attributes.inherits);
     if (!under.whole) lost.push('xattr');
     mode = under.mode;
   }

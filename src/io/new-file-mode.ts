@@ -13,10 +13,10 @@ const nameless = process.platform === 'linux' ? O_WRONLY | O_DIRECTORY | 0o20000
 
 /**
  * The mode of a new file at `path`. In a directory with a default ACL that says who may use it, and the umask counts for nothing: a
- * file of no content shows what the system makes of it.
+ * file of no content shows what the system makes of it. `umask`: the process's, where it is known: to ask for it is to change it for a moment.
  */
-export function modeHere(path: string, newMode: number): number {
-  const mode = newFileMode(newMode);
+export function modeHere(path: string, newMode: number, umask?: number): number {
+  const mode = umask === undefined ? newFileMode(newMode) : newMode & 0o777 & ~umask;
   if ((mode & 0o077) === 0) return mode;
   // One without a name is enough to see that there is no such ACL. Some systems forget the umask of it, so another mode
   // is not believed.

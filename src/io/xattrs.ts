@@ -1,6 +1,6 @@
 // Extended attributes of a file as a whole, read from one and written to another, with a count of what did not come along.
 
-import { accessAcl } from './acl.js';
+import { accessAcl, defaultAcl } from './acl.js';
 import { isSystemError } from './failure.js';
 import { type Native, native } from './native.js';
 import { fsPath } from './path.js';
@@ -68,9 +68,15 @@ export function readAccessAcl(target: number | string): Buffer | null | undefine
   return calls ? readAcl(calls, typeof target === 'string' ? fsPath(target) : target) : undefined;
 }
 
-function readAcl(calls: Native, where: number | string | Buffer): Buffer | null {
+/** The default ACL of an open directory; null if it has none; undefined without native calls. */
+export function readDefaultAcl(fd: number): Buffer | null | undefined {
+  const calls = native();
+  return calls ? readAcl(calls, fd, defaultAcl) : undefined;
+}
+
+function readAcl(calls: Native, where: number | string | Buffer, name = accessAcl): Buffer | null {
   try {
-    return calls.xattrs.get(where, accessAcl);
+    return calls.xattrs.get(where, name);
   } catch (error) {
     if (!isSystemError(error, ...refusals)) throw error;
     return null;

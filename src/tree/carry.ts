@@ -41,7 +41,8 @@ export function carryTree(
         const there = gone.has(inner) ? null : places().stat(from.at(path), each);
         if (there) carry(inner, there);
       }
-      dressOpen(to.at(path).fd, facts, null, { source: from.at(path).fd, replaced: null }, keep);
+      const way = { source: from.at(path), target: to.at(path) };
+      dressOpen(way.target.fd, facts, null, { source: way.source.fd, replaced: null }, way, keep);
     } catch (error) {
       fail(error, path);
     }

@@ -171,7 +171,7 @@ function dress(
 ): Loss[] {
   const existing = target?.kind === 'file' ? target : null;
   const replaced = existing && !(keep.mode && keep.xattrs) ? places().pathOf(way.target, name) : null;
-  return dressOpen(fd, source, existing, { source: from, replaced }, keep);
+  return dressOpen(fd, source, existing, { source: from, replaced }, way, keep);
 }
 
 /** The rename, which is the commit; or, without clobbering, a link, which fails where the name is taken. */
@@ -220,7 +220,7 @@ function makeNamed(
   const temp = tempNameOf(name);
   try {
     make(temp);
-    const lost = dressNamed(way.target, temp, source, places().pathOf(way.source, name), settings.keep);
+    const lost = dressNamed(way, name, temp, source, settings.keep);
     return place(way, temp, work, { bytes: 0, method, lost }, settings);
   } catch (error) {
     remove(way.target, temp);
@@ -230,7 +230,7 @@ function makeNamed(
 
 /** Content and kind are the same: attributes alone, in place. */
 function setMetadata(way: Way, { name, source }: Work, { keep }: EntrySettings): Done {
-  const lost = dressNamed(way.target, name, source, places().pathOf(way.source, name), keep);
+  const lost = dressNamed(way, name, name, source, keep);
   return { bytes: 0, method: 'metadata', lost };
 }
 

@@ -30,14 +30,23 @@ export interface Doomed {
   facts: Facts;
 }
 
+/** What stays. */
+export interface Sparing {
+  deleteExcluded: boolean;
+  /** This directory; null: none. */
+  spare: string | null;
+  /** Directories of other filesystems than this one; null: none. */
+  device: number | null;
+}
+
 /**
- * Everything that goes, contents first. `kept` is told of what stays since the filters keep it, and so do the directories above it.
+ * Everything that goes, contents first. What the filters keep stays, and what else is spared, and the directories above it.
  * When it is carried out meanwhile, each entry must be gone before the next is asked for.
  */
 export function* doomed(
   target: Tree,
   extras: Extra[],
-  deleteExcluded: boolean,
+  { deleteExcluded, spare, device }: Sparing,
   fail: (error: unknown, path: string) => void,
   opening: (path: string, facts: Facts) => void = () => {},
 ): Generator<Doomed, void> {
@@ -45,14 +54,18 @@ export function* doomed(
 
   function* one(extra: Extra, directory: string, name: string, facts: Facts, scope: Scope): Generator<Doomed, boolean> {
     const path = below(directory, name);
+    if (path === spare) return false;
     if (facts.kind === 'directory') {
-      let empty = true;
+      if (device !== null && facts.dev !== device) return false;
+      let empty = !spare?.startsWith(`${path}/`);
       const inner = scope.enter(name, undefined);
       const names: string[] = [];
       try {
         opening(path, facts);
         places().list(target.at(path), (each) => names.push(each));
       } catch (error) {
+        // Taken away by somebody else.
+        if (isSystemError(error, 'ENOENT')) return true;
         fail(error, path);
         return false;
       }

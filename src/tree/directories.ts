@@ -62,7 +62,7 @@ export class Directories {
     this.#changed.add(node.path);
     try {
       const existing = this.#anew ? null : node.target;
-      const at = { source: () => source.at(node.path).fd, target: target.at(node.path).fd };
+      const at = { source: () => source.at(node.path), target: target.at(node.path) };
       const lost = dressDirectory(at, node.source, existing, this.#entry.keep, node.opened);
       for (const what of lost) this.#events.lost(what);
     } catch (error) {

@@ -1,16 +1,18 @@
 // A directory entered: what is to be done with it itself, done, so that its entries can be.
 
 import { fchmodSync } from 'node:fs';
+import { isSystemError } from '../io/failure.js';
 import type { SmallWish } from '../io/native/plain-files.js';
 import { native } from '../io/native.js';
 import { readExtended } from '../io/xattrs.js';
 import type { Verdict } from './action.js';
 import type { EntrySettings } from './copy-entry.js';
-import { type Keep, modeOf } from './dress.js';
+import type { Keep } from './dress.js';
 import type { Facts } from './facts.js';
 import type { Hands } from './hands.js';
 import type { Part, Setup, SurveyJob } from './job.js';
 import { NewDirectory } from './new-directory.js';
+import { newDirectoryMode } from './new-mode.js';
 import { type Place, places } from './place.js';
 import { nameOf, parentOf, type Tree } from './tree.js';
 import { directoryVerdict, type Look } from './verdict.js';
@@ -42,11 +44,11 @@ export class Entrance {
     const at = this.#target.at(parentOf(path));
     if (instead && !anew) places().unlink(at, nameOf(path));
     // Closed to others while it is to be dressed; else as it will be, but that we may write in it.
-    const mode = keep.mode || keep.owner || keep.xattrs ? 0o700 : modeOf(source, null, keep) | 0o700;
+    const mode = keep.mode || keep.owner || keep.xattrs ? 0o700 : newDirectoryMode(source.mode, keep.umask);
     // Where something else was, its place is empty for a moment only.
     const above = () => this.#target!.at(parentOf(path));
     if (!target && !instead && first && this.#isWorthIt(first)) return NewDirectory.make(above, nameOf(path), mode);
-    places().makeDirectory(at, nameOf(path), mode);
+    makeOrFind(at, nameOf(path), mode);
     return null;
   }
 
@@ -79,6 +81,15 @@ export class Entrance {
 export function isNamedLater({ keep, stage, sparse, reflink }: EntrySettings, follow: boolean): boolean {
   const plain = sparse !== 'always' && reflink !== 'always' && keep.mode === keep.times;
   return plain && !stage && !follow && native() !== null;
+}
+
+/** A directory that somebody else has made under this name meanwhile is as good; anything else there is an error. */
+export function makeOrFind(at: Place, name: string, mode: number): void {
+  try {
+    places().makeDirectory(at, name, mode);
+  } catch (error) {
+    if (!isSystemError(error, 'EEXIST') || places().stat(at, name)?.kind !== 'directory') throw error;
+  }
 }
 
 /** How files are made in this new directory without being asked one by one; null: as elsewhere. */

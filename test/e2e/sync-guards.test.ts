@@ -9,6 +9,7 @@ import {
   mkdirSync,
   readdirSync,
   readFileSync,
+  readlinkSync,
   rmSync,
   symlinkSync,
   utimesSync,
@@ -201,6 +202,55 @@ describe('--trash', () => {
       expect([ended.status, ended.stderr]).toEqual([1, expect.stringContaining('nothing was done')]);
     }
     expect([names(at('src')), names(at('dst'))]).toEqual([['a'], ['b']]);
+  });
+});
+
+describe('--trash in one of the sides', () => {
+  it('in SRC is refused, and so is what SRC has; nothing is made there', async () => {
+    make({ 'src/a': 'A', 'src/bin2/x': 'X', 'dst/b': 'B' });
+    const mixed = await sync('--delete', '--trash', at('dst/bin2'));
+    expect([mixed.status, mixed.stderr]).toEqual([1, expect.stringMatching(/where the source has.*nothing was done/)]);
+    for (const bin of ['src/bin', 'src/deep/er/bin'])
+      for (const look of [[], ['-n']]) {
+        const ended = await sync('--delete', '--trash', at(bin), ...look);
+        expect([ended.status, ended.stderr]).toEqual([
+          1,
+          expect.stringMatching(/lies in the source.*nothing was done/),
+        ]);
+      }
+    expect([names(at('src')), names(at('dst'))]).toEqual([['a', 'bin2', 'bin2/x'], ['b']]);
+  });
+
+  it('in DEST, however deep, it is no contents: told before is done, and a second run does nothing', async () => {
+    make({ 'src/a': 'A', 'src/sub/s': 'S', 'dst/sub/s': 'S', 'dst/x/y/z': 'Z' });
+    for (const bin of ['dst/bin', 'dst/x/y/bin', 'dst/sub/deep/bin']) {
+      make({ 'dst/x/gone': 'G', 'dst/sub/gone': 'G' });
+      const run = (...args: string[]) => sync('--json', '--delete', '--trash', at(bin), ...args);
+      const told = (ended: Ended) => ended.records().filter(({ type }) => type === 'action');
+      const dry = await run('-n');
+      const real = await run();
+      expect([dry.status, real.status, real.stderr]).toEqual([0, 0, '']);
+      expect(told(real)).toEqual(told(dry));
+      expect(readFileSync(at(bin, 'x/gone'), 'utf8')).toBe('G');
+      const before = names(at('dst'));
+      expect(told(await run())).toEqual([]);
+      expect(names(at('dst'))).toEqual(before);
+    }
+  });
+});
+
+describe('DEST that is a symlink', () => {
+  it('to a directory is that directory; one that leads nowhere is named', async () => {
+    make({ 'src/a': 'A', 'there/b': 'B' });
+    symlinkSync('there', at('dst'));
+    expect((await sync('--delete')).status).toBe(0);
+    expect([readlinkSync(at('dst')), names(at('there'))]).toEqual(['there', ['a']]);
+    execFileSync('rm', ['-r', at('there')]);
+    for (const look of [[], ['-n']]) {
+      const ended = await sync(...look);
+      expect([ended.status, ended.stderr]).toEqual([1, expect.stringContaining('is a symlink that leads nowhere')]);
+    }
+    expect(readdirSync(dir).sort()).toEqual(['dst', 'src']);
   });
 });
 

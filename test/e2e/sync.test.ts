@@ -413,7 +413,9 @@ describe('sync, interrupted', () => {
       ['SIGTERM', '--durable'],
       ['SIGKILL'],
       ['SIGKILL', '--durable'],
-      ['SIGINT', '--jobs', '3'],
+      ['SIGINT', '--jobs', '8'],
+      ['SIGHUP', '--jobs', '8'],
+      ['SIGQUIT', '--jobs', '8', '--durable'],
     ] as [NodeJS.Signals, ...string[]][]) {
       rmSync(at('dst'), { recursive: true, force: true });
       const child = spawn(process.execPath, [bin, 'sync', ...options, at('src'), at('dst')], { stdio: 'pipe' });
@@ -427,27 +429,5 @@ describe('sync, interrupted', () => {
     }
     expect((await sync('--delete')).status).toBe(0);
     expect(treeLines(at('dst'), comparable)).toEqual(treeLines(at('src'), asSource));
-  });
-});
-
-describe('sync --watch', () => {
-  it('follows changes until it is told to stop', async () => {
-    make({ 'src/a': 'A' });
-    const child = spawn(process.execPath, [bin, 'sync', '--watch', '--delete', at('src'), at('dst')], {
-      stdio: 'pipe',
-    });
-    const ended = outcome(child);
-    try {
-      await eventually('first run', () => existsSync(at('dst/a')));
-      make({ 'src/new/deep/b': 'B' });
-      await eventually('a new directory', () => existsSync(at('dst/new/deep/b')));
-      writeFileSync(at('src/new/deep/b'), 'changed');
-      await eventually('a change in it', () => readFileSync(at('dst/new/deep/b'), 'utf8') === 'changed');
-      rmSync(at('src/a'));
-      await eventually('a deletion', () => !existsSync(at('dst/a')));
-    } finally {
-      child.kill('SIGTERM');
-    }
-    expect((await ended).signal).toBe('SIGTERM');
   });
 });

@@ -1,0 +1,130 @@
+// Who may use what a tree's copy makes: never more people than could use the source, or than the destination's own rules let in.
+// cp is the measure where ACLs are in play.
+
+import { execFileSync, spawnSync } from 'node:child_process';
+import { chmodSync, mkdirSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { beforeEach, describe, expect, it } from 'vitest';
+import { native } from '../../src/io/native.js';
+import { type Ended, sluice, temporary } from '../helpers/sluice.js';
+
+const setfacl = (...args: string[]) => execFileSync('setfacl', args);
+const hasAcls = (() => {
+  const dir = temporary();
+  return spawnSync('setfacl', ['-m', 'u:1:r', dir]).status === 0;
+})();
+
+let dir: string;
+beforeEach(() => {
+  dir = temporary();
+  chmodSync(dir, 0o755);
+});
+const at = (...names: string[]) => join(dir, ...names);
+
+function file(name: string, mode: number, acl?: string): void {
+  writeFileSync(at(name), name);
+  chmodSync(at(name), mode);
+  if (acl !== undefined) setfacl('-m', acl, at(name));
+}
+
+/** Modes and ACLs of all that is in this directory, in the order of names. */
+const rights = (name: string): string =>
+  execFileSync(
+    '/bin/sh',
+    [
+      '-c',
+      'find . -mindepth 1 | LC_ALL=C sort | xargs getfacl -cpn; find . -mindepth 1 -printf "%P %m\\n" | LC_ALL=C sort',
+    ],
+    {
+      cwd: at(name),
+    },
+  ).toString();
+
+/** What `group` of an open mode may do beside the owner and the named user, by the file's ACL. */
+const groupOf = (name: string): string =>
+  /^group::(...)/m.exec(execFileSync('getfacl', ['-cpe', at(name)]).toString())![1]!;
+
+const ways = [['0'], ...(native() ? [['1']] : [])] as [string][];
+
+describe.skipIf(!hasAcls)('under a default ACL', () => {
+  for (const acl of ['d:u:65534:rwx,d:g::---,d:o::---', 'd:g::r-x,d:o::---', 'd:u::r-x,d:g::rwx,d:o::rwx'])
+    it.each(
+      ways,
+    )(`copy -r makes of each entry what cp -r makes of it (${acl}; SLUICE_NATIVE=%s)`, async (SLUICE_NATIVE) => {
+      for (const each of ['by-cp', 'ours']) {
+        mkdirSync(at(each));
+        setfacl('-m', acl, at(each));
+      }
+      mkdirSync(at('src/sub/deep'), { recursive: true });
+      mkdirSync(at('src/few'));
+      mkdirSync(at('src/closed'));
+      // More than are made one by one, and fewer.
+      for (let i = 0; i < 8; i++) file(`src/sub/f${i}`, [0o644, 0o600, 0o755, 0o666][i % 4]!);
+      for (const name of ['src/a', 'src/few/b']) file(name, 0o664);
+      file('src/c', 0o600);
+      execFileSync('mkfifo', ['-m', '666', at('src/fifo')]);
+      chmodSync(at('src/closed'), 0o555);
+      chmodSync(at('src/few'), 0o777);
+      const umask = 'umask 027; exec "$@"';
+      const run = (...args: string[]): void =>
+        void execFileSync('/bin/sh', ['-c', umask, 'sh', ...args], { env: { ...process.env, SLUICE_NATIVE } });
+      run('cp', '-rT', at('src'), at('by-cp'));
+      run(process.execPath, join(import.meta.dirname, '../../bin/sluice.js'), 'copy', '-rT', at('src'), at('ours'));
+      expect(rights('ours')).toBe(rights('by-cp'));
+    });
+
+  it.each(ways)('copy -a lets in nobody by it (SLUICE_NATIVE=%s)', async (SLUICE_NATIVE) => {
+    mkdirSync(at('src'));
+    file('src/a', 0o640);
+    file('src/b', 0o660, 'u:1:rw,g::---');
+    mkdirSync(at('dst'));
+    setfacl('-m', 'd:u:65534:rwx', at('dst'));
+    const { status } = await sluice(['copy', '-aT', at('src'), at('dst')], { env: { SLUICE_NATIVE } });
+    expect(status).toBe(0);
+    expect(rights('dst')).toBe(rights('src'));
+  });
+});
+
+describe.skipIf(!hasAcls)("an ACL's mask is not the group's right", () => {
+  /** Without cp(1) the ACL cannot come along where there are no native calls: then the group is kept out, and that is told. */
+  const poor = async (args: string[]): Promise<Ended> => {
+    mkdirSync(at('programs'), { recursive: true });
+    return sluice(args, { env: { SLUICE_NATIVE: '0', PATH: at('programs') } });
+  };
+  const runs: [string, (args: string[]) => Promise<Ended>, boolean][] = [
+    ['without native calls', (args) => sluice(args, { env: { SLUICE_NATIVE: '0' } }), true],
+    ['without native calls, and no ls or cp', poor, false],
+  ];
+  if (native()) runs.push(['with native calls', (args) => sluice(args), true]);
+
+  it.each(runs)('of a file that is replaced by copy -r (%s)', async (_, run, kept) => {
+    mkdirSync(at('src'));
+    mkdirSync(at('dst'));
+    file('src/f', 0o644);
+    file('dst/f', 0o660, 'u:1:rw,g::---');
+    const before = rights('dst');
+    const { status, stderr } = await run(['copy', '-rT', at('src'), at('dst')]);
+    expect([status, groupOf('dst/f')]).toEqual([0, '---']);
+    if (kept) expect(rights('dst')).toBe(before);
+    else expect(stderr).toContain('1 xattr');
+  });
+
+  it.each(runs)('of a source, by copy -a and sync -X, and when only its mode changes (%s)', async (_, run, kept) => {
+    mkdirSync(at('src/shared'), { recursive: true });
+    file('src/f', 0o660, 'u:1:rw,g::---');
+    chmodSync(at('src/shared'), 0o775);
+    setfacl('-m', 'u:1:rwx,g::---', at('src/shared'));
+    for (const args of [
+      ['copy', '-aT'],
+      ['sync', '-X'],
+    ]) {
+      const target = `by-${args[0]}`;
+      const { status } = await run([...args, at('src'), at(target)]);
+      expect([status, groupOf(`${target}/f`)]).toEqual([0, '---']);
+      if (kept && native()) expect(rights(target)).toContain('user:1:rw-');
+    }
+    chmodSync(at('src/f'), 0o640);
+    expect((await run(['sync', '-X', at('src'), at('by-sync')])).status).toBe(0);
+    expect(groupOf('by-sync/f')).toBe('---');
+  });
+});
