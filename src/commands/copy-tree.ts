@@ -12,10 +12,11 @@ import { Engine } from '../tree/engine.js';
 import type { EngineEvents } from '../tree/engine-face.js';
 import { isNamedLater, makeOrFind } from '../tree/entrance.js';
 import type { Rules } from '../tree/job.js';
-import { NewDirectory } from '../tree/new-directory.js';
+import type { NewDirectory } from '../tree/new-directory.js';
 import { newDirectoryMode } from '../tree/new-mode.js';
 import { type Place, places } from '../tree/place.js';
 import { nameOf, Tree } from '../tree/tree.js';
+import { unnamedRoot } from '../tree/unnamed-root.js';
 import type { Context } from './context.js';
 import type { CopyOptions, Job, Run } from './copy.js';
 import { copyFile } from './copy-file.js';
@@ -142,14 +143,11 @@ function openTarget(job: Job, options: CopyOptions, source: Tree): Target {
   const at = places().openRoot(dirname(destination.replace(/(?<=.)\/+$/, '')));
   const name = basename(destination);
   const state = 'it was left as it is';
-  const close = () => places().close(at);
-  const opened = (root: Place | null, fresh: Target['fresh']): Target => ({
+  const opened = (root: Place | null, fresh: boolean): Target => ({
     root,
     fresh,
     close() {
-      if (fresh instanceof NewDirectory) fresh.remove();
       if (root) places().close(root);
-      close();
     },
   });
   try {
@@ -169,14 +167,15 @@ function openTarget(job: Job, options: CopyOptions, source: Tree): Target {
     const closed = options.preserve.has('mode') || options.preserve.has('ownership');
     const mode = closed ? 0o700 : newDirectoryMode(places().statOpen(source.root.fd).mode, process.umask());
     if (!asksMore(options) && isNamedLater(entrySettings(options), options.followLinks === 'always')) {
-      const made = NewDirectory.make(() => at, name, mode);
-      return opened(made.place, made);
+      const unnamed = unnamedRoot(destination.replace(/(?<=.)\/+$/, ''), mode);
+      return { root: unnamed.made.place, fresh: unnamed.made, close: unnamed.close };
     }
     makeOrFind(at, name, mode);
     return opened(places().openPlace(at, name, false), fresh);
   } catch (error) {
-    close();
     throw failure(error, { path: destination, state: 'nothing was copied into it' });
+  } finally {
+    places().close(at);
   }
 }
 

@@ -4,17 +4,20 @@ import { lstatSync, mkdirSync, realpathSync, statSync } from 'node:fs';
 import { basename, dirname, join, resolve } from 'node:path';
 import { failure, isSystemError, SluiceError } from '../io/failure.js';
 import { decodePath, fsPath } from '../io/path.js';
+import { isNamedLater } from '../tree/entrance.js';
 import { atimeNs, mtimeNs } from '../tree/facts.js';
+import type { NewDirectory } from '../tree/new-directory.js';
 import { places } from '../tree/place.js';
 import { Tree } from '../tree/tree.js';
-import type { SyncOptions } from './sync-options.js';
+import { unnamedRoot } from '../tree/unnamed-root.js';
+import { entrySettingsOf, type SyncOptions } from './sync-options.js';
 
 export interface Sides {
   source: Tree;
   /** null where it does not exist, and is not to be made. */
   target: Tree | null;
-  /** The target was only just made. */
-  fresh: boolean;
+  /** The target was only just made; or gets its name later. */
+  fresh: boolean | NewDirectory;
   /** Of --link-dest. */
   reference: Tree | undefined;
   /** Of --trash. */
@@ -43,7 +46,7 @@ const isIn = (path: string, directory: string): boolean => path.startsWith(direc
 /** `make`: DEST may be made (its parent not). Throws a failure that says why not; code ERR_UNREADABLE_SOURCE where deletions are at stake. */
 export function openSides(options: SyncOptions, make: boolean): Sides {
   const { destination: to, linkDest, trash: bin } = options;
-  const opened: Tree[] = [];
+  const opened: { close(): void }[] = [];
   const open = (path: string): Tree => {
     const tree = new Tree(path);
     opened.push(tree);
@@ -58,10 +61,14 @@ export function openSides(options: SyncOptions, make: boolean): Sides {
       throw new SluiceError('is not a directory', { code: 'ENOTDIR', path: to, state });
     const trashWithin = bin === undefined ? null : placeOfTrash(bin, options);
     let target: Tree | null = null;
+    let fresh: Sides['fresh'] = !there;
     try {
-      // Made by somebody else meanwhile it is as good.
-      if (!there && make) mkdirSync(fsPath(to), { recursive: true, mode: 0o700 });
-      if (there || make) target = open(to);
+      if (!there && make && canBeNamedLater(options)) [target, fresh] = makeUnnamed(to, opened);
+      else {
+        // Made by somebody else meanwhile it is as good.
+        if (!there && make) mkdirSync(fsPath(to), { recursive: true, mode: 0o700 });
+        if (there || make) target = open(to);
+      }
     } catch (error) {
       throw failure(error, { path: to, state });
     }
@@ -75,15 +82,30 @@ export function openSides(options: SyncOptions, make: boolean): Sides {
     } catch (error) {
       throw failure(error, { path: bin!, state });
     }
-    return { source, target, fresh: !there, reference, trash, trashWithin, close };
+    return { source, target, fresh, reference, trash, trashWithin, close };
   } catch (error) {
     close();
     throw error;
   }
 
   function close(): void {
-    for (const tree of opened.splice(0)) tree.close();
+    for (const each of opened.splice(0).reverse()) each.close();
   }
+}
+
+/** In the source it would be met under a name that is not its own; a trash may be to be made in it. */
+function canBeNamedLater(options: SyncOptions): boolean {
+  const { source: from, destination: to, linkDest, trash } = options;
+  const byItself = linkDest !== undefined || trash !== undefined;
+  return !byItself && isNamedLater(entrySettingsOf(options), false) && !isIn(realOnceMade(to), real(from));
+}
+
+/** The target, which gets its name when the first files in it are whole. */
+function makeUnnamed(to: string, opened: { close(): void }[]): [Tree, NewDirectory] {
+  const unnamed = unnamedRoot(resolve(to), 0o700);
+  const tree = new Tree(to, false, unnamed.made.place);
+  opened.push(unnamed, tree);
+  return [tree, unnamed.made];
 }
 
 /** Its path in DEST, if it is there; null if it is elsewhere. Throws where it cannot be. */

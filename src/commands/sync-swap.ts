@@ -1,11 +1,11 @@
 // `sync --swap`: a whole new tree beside the old one, and one system call that exchanges the two.
 
-import { lstatSync, mkdirSync, readdirSync, renameSync, rmdirSync, statSync } from 'node:fs';
-import { basename, dirname, join } from 'node:path';
+import { lstatSync, mkdirSync, renameSync, rmdirSync, statSync } from 'node:fs';
+import { dirname } from 'node:path';
 import { failure, isSystemError, SluiceError } from '../io/failure.js';
 import { native } from '../io/native.js';
-import { decodePath, fsPath } from '../io/path.js';
-import { tempBase, tempName } from '../io/temp-name.js';
+import { fsPath } from '../io/path.js';
+import { tempName } from '../io/temp-name.js';
 import { whileUnfinished } from '../io/unfinished.js';
 import { carryTree } from '../tree/carry.js';
 import type { Extra } from '../tree/delete.js';
@@ -13,6 +13,7 @@ import type { Node } from '../tree/node.js';
 import { places } from '../tree/place.js';
 import { removeTree } from '../tree/remove-tree.js';
 import { Tree } from '../tree/tree.js';
+import { lockDirectory, removeLeftovers } from '../tree/unnamed-root.js';
 import { real } from './sync-sides.js';
 
 export interface NewTree {
@@ -36,9 +37,8 @@ export function newTree(destination: string, old: Tree | null): NewTree {
   const beside = tempName(path);
   mkdirSync(fsPath(beside), 0o700);
   const tree = new Tree(beside);
-  const held = native()?.files;
   const lock = places().openPlace(tree.root, '.', false);
-  held?.tryLock(lock.fd, 'exclusive');
+  lockDirectory(lock);
   let there = true;
   const remove = () => removeTree(beside);
   const finished = whileUnfinished(() => {
@@ -52,7 +52,8 @@ export function newTree(destination: string, old: Tree | null): NewTree {
     tree,
     carry: (from, extras, gone, fail) => carryTree(from, tree, extras, gone, fail),
     async sync() {
-      if (held) await held.syncFilesystemAsync(tree.root.fd);
+      const files = native()?.files;
+      if (files) await files.syncFilesystemAsync(tree.root.fd);
       else throw new SluiceError('cannot be made durable with --swap without native calls', { path: destination });
     },
     commit() {
@@ -100,24 +101,5 @@ function mustExchange(path: string): void {
     });
   } finally {
     for (const each of [one, other]) if (lstatSync(fsPath(each), { throwIfNoEntry: false })) rmdirSync(fsPath(each));
-  }
-}
-
-/** New trees of runs that were killed, and old ones that they had not removed yet: those that nobody holds locked. */
-function removeLeftovers(path: string): void {
-  const directory = dirname(path);
-  const calls = native();
-  if (!calls) return;
-  for (const bytes of readdirSync(fsPath(directory), { encoding: 'buffer' })) {
-    const name = decodePath(bytes);
-    if (tempBase(name) !== basename(path)) continue;
-    const leftover = join(directory, name);
-    if (!lstatSync(fsPath(leftover)).isDirectory()) continue;
-    const place = places().openRoot(leftover);
-    try {
-      if (calls.files.tryLock(place.fd, 'exclusive')) removeTree(leftover);
-    } finally {
-      places().close(place);
-    }
   }
 }

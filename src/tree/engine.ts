@@ -8,10 +8,11 @@ import { Buildings } from './building.js';
 import type { Failed } from './copy-entry.js';
 import { Directories } from './directories.js';
 import type { EngineEvents, EngineSettings } from './engine-face.js';
-import { type Facts, sameFile } from './facts.js';
+import type { Facts } from './facts.js';
 import { FurtherNames } from './further-names.js';
-import type { Trees } from './hands.js';
-import { asWork, eachTold, type Part, type Report, type Setup } from './job.js';
+import { setupOf, type Trees } from './hands.js';
+import { asWork, eachTold, type Part, type Report } from './job.js';
+import { leadsBack } from './leads-back.js';
 import { NewDirectory, type Within } from './new-directory.js';
 import { Node } from './node.js';
 import { type Order, Orders } from './orders.js';
@@ -20,7 +21,7 @@ import { Runner } from './runner.js';
 import { Staging } from './staging.js';
 import { Tally } from './tally.js';
 import { Telling } from './telling.js';
-import { below, fewDescriptors, type Tree } from './tree.js';
+import { below, fewDescriptors } from './tree.js';
 import { Workforce } from './workforce.js';
 
 /** Entries staged at most before they are made durable and get their names. */
@@ -32,7 +33,6 @@ export class Engine {
   readonly #trees: Trees;
   readonly #settings: EngineSettings;
   readonly #events: EngineEvents;
-  readonly #setup: Setup;
   readonly #runner: Runner;
   readonly #directories: Directories;
   readonly #orders: Orders;
@@ -51,22 +51,13 @@ export class Engine {
     this.#trees = trees;
     this.#settings = settings;
     this.#events = events;
-    const { source, target, there, reference } = trees;
+    const { source, target, there } = trees;
     const { rules, entry, anew = false, single, seen, jobs, freshRoot } = settings;
-    const side = (tree: Tree) => ({ path: tree.path, fd: tree.root.fd });
-    this.#setup = {
-      source: side(source),
-      target: target && side(target),
-      there: there && side(there),
-      reference: reference ? side(reference) : null,
-      anew,
-      rules,
-      entry,
-    };
+    const setup = setupOf(trees, rules, entry, anew);
     const onBytes = (count: number) => {
       this.#tally.large += count;
     };
-    this.#runner = new Runner(this.#setup, { pace: () => this.#pace(), onBytes, single, seen }, trees);
+    this.#runner = new Runner(setup, { pace: () => this.#pace(), onBytes, single, seen }, trees);
     this.#directories = new Directories(trees, entry, anew, this.#runner, events);
     this.#orders = new Orders(jobs);
     this.#rootFacts = places().statOpen(source.root.fd);
@@ -102,10 +93,10 @@ export class Engine {
     this.#buildings = new Buildings(trees, jobs, this.#newRoot, events.failed);
     this.#staging = target && entry.stage ? new Staging(target, entry.noClobber) : null;
     const alone = single || seen || !target || fewDescriptors();
-    this.#workforce = new Workforce(alone ? 0 : jobs - 1, this.#setup, this.#orders, (order, report) =>
+    this.#workforce = new Workforce(alone ? 0 : jobs - 1, setup, this.#orders, (order, report) =>
       this.#received(order, report),
     );
-    this.#tally = new Tally(this.#setup.source, rules, events.progress);
+    this.#tally = new Tally(setup.source, rules, events.progress);
   }
 
   /** The whole walk. What `occupied` told of knows then whether it is a link to another name. */
@@ -252,8 +243,11 @@ export class Engine {
     if (--node.unsurveyed > 0) return;
     node.linked.sort(byName);
     for (const each of node.found.sort(byName)) {
-      if (this.#leadsBack(node, each.source, each.name)) continue;
-      node.children.push(new Node(node, each));
+      const back = leadsBack(node, each.source, this.#rootThere, this.#settings.rules.follow);
+      const path = below(node.path, each.name);
+      if (!back) node.children.push(new Node(node, each));
+      else if (back === 'to the destination') this.#events.leftOut('is the destination itself; left out', path);
+      else this.#events.failed(back, path);
     }
     node.found = [];
     this.#orders.queue(node.children.map((child) => surveyOf(child)));
@@ -270,29 +264,6 @@ export class Engine {
     }
     node.unsurveyed += rest.length;
     this.#orders.queue(rest.map((part) => surveyOf(node, part)));
-  }
-
-  /** The destination itself, or by a symlink a directory that it lies in: not to be walked into. */
-  #leadsBack(node: Node, facts: Facts, name: string): boolean {
-    const path = below(node.path, name);
-    if (this.#rootThere && sameFile(facts, this.#rootThere)) {
-      this.#events.leftOut('is the destination itself; left out', path);
-      return true;
-    }
-    if (!this.#settings.rules.follow) return false;
-    for (let above: Node | null = node; above; above = above.parent) {
-      if (!sameFile(above.source, facts)) continue;
-      const failed: Failed = {
-        message: 'is a symlink to a directory it lies in',
-        code: 'ELOOP',
-        syscall: undefined,
-        side: 'source',
-        state: 'nothing was copied from it',
-      };
-      this.#events.failed(failed, path);
-      return true;
-    }
-    return false;
   }
 
   #place(node: Node, work: Work): void {

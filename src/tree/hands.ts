@@ -1,8 +1,8 @@
 // What a thread gives to the work that is done in it: the trees, by its own descriptors, and a say in how it goes on.
 
-import type { Done, Way } from './copy-entry.js';
+import type { Done, EntrySettings, Way } from './copy-entry.js';
 import type { Facts } from './facts.js';
-import type { Setup, Side } from './job.js';
+import type { Rules, Setup, Side } from './job.js';
 import { Tree } from './tree.js';
 
 export interface Hands {
@@ -26,6 +26,21 @@ export interface Trees {
   /** What they are compared with: usually the target. */
   there: Tree | null;
   reference?: Tree | undefined;
+}
+
+/** For all threads. `anew`: the target is a new tree, which gets what is the same from the old one. */
+export function setupOf(trees: Trees, rules: Rules, entry: EntrySettings, anew: boolean): Setup {
+  const { source, target, there, reference } = trees;
+  const side = (tree: Tree): Side => ({ path: tree.path, fd: tree.root.fd });
+  return {
+    source: side(source),
+    target: target && side(target),
+    there: there && side(there),
+    reference: reference ? side(reference) : null,
+    anew,
+    rules,
+    entry,
+  };
 }
 
 /** A thread's own, by descriptors that are not its own. */

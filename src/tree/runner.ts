@@ -1,26 +1,23 @@
 // A job done, in whichever thread: the entries of a directory looked at and, where that is a matter of a moment, put in place at
 // once. What takes longer, and what only the whole walk can decide, is reported back.
 
-import { failure, isSystemError, SluiceError } from '../io/failure.js';
+import { isSystemError } from '../io/failure.js';
 import type { PlainFiles } from '../io/native/plain-files.js';
 import { native } from '../io/native.js';
 import { tempBase } from '../io/temp-name.js';
 import { whileUnfinished } from '../io/unfinished.js';
-import type { Verdict } from './action.js';
-import { sameContent } from './compare.js';
-import { type Failed, failedAs, remove } from './copy-entry.js';
+import { failedAs, remove } from './copy-entry.js';
+import { Deciding, noteFailure } from './deciding.js';
 import { Entrance, newFiles } from './entrance.js';
-import { describe, type Facts, type Kind } from './facts.js';
 import { type Scope, Scopes } from './filter.js';
 import { type Hands, openTrees, Stopped, type Trees } from './hands.js';
-import { holding } from './holding.js';
-import { emptyReport, type Job, type Later, type Part, type Report, type Setup, type SurveyJob } from './job.js';
+import { emptyReport, type Job, type Part, type Report, type Setup, type SurveyJob } from './job.js';
 import { NewDirectory, type Within } from './new-directory.js';
 import { openPart } from './part.js';
 import { places } from './place.js';
-import { largeFile, Placing } from './placing.js';
+import { Placing } from './placing.js';
 import { below, nameOf, parentOf, type Tree } from './tree.js';
-import { type Look, verdictOn } from './verdict.js';
+import type { Look } from './verdict.js';
 
 export class Runner {
   readonly #setup: Setup;
@@ -32,8 +29,7 @@ export class Runner {
   readonly #entrance: Entrance;
   readonly #placing: Placing;
   readonly #rootDevice: number;
-  /** The directory that is being surveyed. */
-  #surveyed: SurveyJob | null = null;
+  readonly #deciding: Deciding;
 
   constructor(setup: Setup, hands: Hands, trees: Trees = openTrees(setup)) {
     this.#setup = setup;
@@ -45,6 +41,7 @@ export class Runner {
     this.#scopes = new Scopes(rules.filter, this.#source);
     this.#entrance = new Entrance(setup, hands, trees.target, this.#look);
     this.#placing = new Placing(setup, hands, trees);
+    this.#deciding = new Deciding(setup, hands, this.#look, this.#entrance, this.#placing);
     this.#rootDevice = places().statOpen(source.fd).dev;
   }
 
@@ -58,7 +55,6 @@ export class Runner {
     try {
       if (job.do === 'survey') await this.#survey(job, report);
       else {
-        this.#surveyed = null;
         for (const work of job.works) {
           await this.#hands.pace();
           await this.#placing.place(job.path, work, report);
@@ -100,7 +96,7 @@ export class Runner {
     try {
       report.own = this.#entrance.verdict(job);
     } catch (error) {
-      this.#fail(error, path, 'source', report);
+      noteFailure(report, error, path, 'source');
       report.entered = false;
       return;
     }
@@ -165,7 +161,6 @@ export class Runner {
     const { seen, single } = this.#hands;
     const unseen = !job.target && this.#target !== null && !seen && !single && !this.#look.reference;
     const kept: string[] | null = part.there ? [] : null;
-    this.#surveyed = job;
     const wish = fresh && { ...fresh, links: rules.links };
     const plain = native()?.plainFiles;
     const alike = plain && this.#mayBeAlike(job);
@@ -178,7 +173,7 @@ export class Runner {
       if (alike && kind === 'file' && alike(plain, name)) {
         kept?.push(name);
         report.same++;
-      } else if (!unseen || kind !== 'file') slow = this.#entry(job, name, kind, scope, kept, report);
+      } else if (!unseen || kind !== 'file') slow = this.#deciding.entry(job, name, kind, scope, kept, report);
       else if (wish) slow = this.#placing.fresh(path, name, wish, report);
       else slow = this.#placing.unseen(path, name, report);
       if (slow) await slow;
@@ -203,177 +198,15 @@ export class Runner {
       const { parts, source, destination } = openPart(
         this.#source.at(path),
         extras ? () => this.#look.there!.at(path) : null,
-        (error) => this.#fail(error, path, 'destination', report),
+        (error) => noteFailure(report, error, path, 'destination'),
       );
       report.source += source;
       report.destination += destination;
       return parts;
     } catch (error) {
-      this.#fail(error, path, 'source', report);
+      noteFailure(report, error, path, 'source');
       return null;
     }
-  }
-
-  #entry(
-    { path: directory, target }: SurveyJob,
-    name: string,
-    kind: Kind,
-    scope: Scope,
-    kept: string[] | null,
-    report: Report,
-  ): Promise<void> | undefined {
-    const { rules } = this.#setup;
-    const { seen } = this.#hands;
-    const path = below(directory, name);
-    let source: Facts | null;
-    let there: Facts | null;
-    try {
-      source = places().stat(this.#source.at(directory), name, rules.follow);
-      // A link that leads nowhere, or an entry that is gone since it was listed.
-      if (!source) throw Object.assign(new Error('ENOENT'), { code: 'ENOENT', errno: -2, syscall: 'stat' });
-    } catch (error) {
-      kept?.push(name);
-      if (!scope.excludes(name, kind === 'directory')) this.#fail(error, path, 'source', report);
-      return undefined;
-    }
-    if (scope.excludes(name, source.kind === 'directory')) return undefined;
-    kept?.push(name);
-    if (!this.#takes(source, path, report)) return undefined;
-    try {
-      there = target && this.#look.there ? places().stat(this.#look.there.at(directory), name) : null;
-      seen?.('source', path, source);
-      if (there) seen?.('destination', path, there);
-      if (source.kind === 'directory') {
-        this.#foundDirectory(name, source, there, report);
-        return undefined;
-      }
-      return this.#decide(directory, name, source, there, report);
-    } catch (error) {
-      this.#fail(error, path, 'destination', report);
-      return undefined;
-    }
-  }
-
-  /** What cannot be copied, or is not to be, is told of and left out. */
-  #takes({ kind }: Facts, path: string, report: Report): boolean {
-    if (kind === 'socket' || kind === 'unknown') {
-      report.leftOut.push({ path, message: `is ${describe[kind]}, which cannot be copied; left out` });
-      return false;
-    }
-    if ((kind === 'character' || kind === 'block') && !this.#setup.rules.devices) {
-      report.leftOut.push({ path, message: `is ${describe[kind]}; left out`, code: 'ERR_DEVICE' });
-      return false;
-    }
-    return true;
-  }
-
-  #foundDirectory(name: string, source: Facts, there: Facts | null, report: Report): void {
-    if (there && there.kind !== 'directory' && this.#setup.rules.style.name === 'copy')
-      throw new SluiceError(`is ${describe[there.kind]}, and cannot be replaced by a directory`, {
-        code: 'ENOTDIR',
-        state: 'it was left as it is',
-      });
-    const instead = there && there.kind !== 'directory' ? there : null;
-    if (!there || instead) this.#openForChange(report);
-    report.directories.push({ name, source, target: instead ? null : there, instead });
-  }
-
-  #decide(
-    directory: string,
-    name: string,
-    source: Facts,
-    target: Facts | null,
-    report: Report,
-  ): Promise<void> | undefined {
-    const { rules } = this.#setup;
-    const { style } = rules;
-    const verdict = verdictOn(this.#look, directory, name, source, target);
-    if (target?.kind === 'directory' && !this.#isEmpty(below(directory, name))) {
-      if (!rules.replaceDirectories)
-        throw new SluiceError(
-          `is a directory with contents, in the place of ${describe[source.kind]}; --delete replaces it`,
-          { code: 'ENOTEMPTY', state: 'it was left as it is' },
-        );
-      report.occupied.push({ name, source, target, verdict });
-      return undefined;
-    }
-    if (
-      style.name === 'sync' &&
-      style.compare.checksum &&
-      source.kind === 'file' &&
-      target &&
-      verdict?.action !== 'update' &&
-      verdict?.action !== 'link'
-    )
-      return this.#compare(directory, name, source, target, verdict, report);
-    return this.#settle(directory, { name, source, target, verdict }, report);
-  }
-
-  async #compare(
-    directory: string,
-    name: string,
-    source: Facts,
-    target: Facts,
-    verdict: Verdict | null,
-    report: Report,
-  ): Promise<void> {
-    try {
-      // Held: what else is looked at meanwhile may close them.
-      const way = { source: this.#source.at(directory), target: this.#look.there!.at(directory) };
-      const same = await holding(way, async (held) => {
-        const steps = sameContent(held.source, held.target, name, this.#setup.rules.follow);
-        for (let step = steps.next(); ; step = steps.next()) {
-          if (step.done) return step.value;
-          await this.#hands.pace();
-        }
-      });
-      const settled = same ? verdict : { action: 'update' as const, reason: 'content' };
-      await this.#settle(directory, { name, source, target, verdict: settled }, report);
-    } catch (error) {
-      this.#fail(error, below(directory, name), 'destination', report);
-    }
-  }
-
-  /** The directory that is being surveyed is going to change. */
-  #openForChange(report: Report): void {
-    const job = this.#surveyed;
-    if (job?.target && !report.opened) report.opened = this.openUp(job.path, job.target, 0o700);
-  }
-
-  /** Names of one file stay together, or part, by what the whole walk sees of them. */
-  #hasOtherNames({ source, target, verdict }: Later): boolean {
-    const { links, style } = this.#setup.rules;
-    const others = target !== null && target.kind !== 'directory' && target.nlink > 1;
-    return links ? source.nlink > 1 || others : others && style.name === 'sync' && verdict !== null;
-  }
-
-  /** It is known what is to be done: now, later, or nothing. */
-  #settle(directory: string, later: Later, report: Report): Promise<void> | undefined {
-    const { anew } = this.#setup;
-    const { name, source, target, verdict } = later;
-    if (this.#hasOtherNames(later)) {
-      report.linked.push(later);
-      return undefined;
-    }
-    if (!verdict) {
-      report.same++;
-      return anew ? this.#placing.carry(directory, name, source, report) : undefined;
-    }
-    if (verdict.action !== 'metadata' && verdict.action !== 'skip') this.#openForChange(report);
-    const moves = verdict.action === 'create' || verdict.action === 'update';
-    if (this.#target && moves && source.kind === 'file' && source.size >= largeFile) {
-      report.large.push(later);
-      return undefined;
-    }
-    return this.#placing.place(directory, { name, source, target, ...verdict }, report);
-  }
-
-  #isEmpty(path: string): boolean {
-    let empty = true;
-    places().list(this.#look.there!.at(path), () => {
-      empty = false;
-    });
-    return empty;
   }
 
   /** Both lists are sorted. */
@@ -390,16 +223,8 @@ export class Runner {
         const excluded = scope.excludes(name, facts.kind === 'directory');
         report.extras.push({ name, facts, why: temp ? 'temp' : excluded ? 'excluded' : 'plain' });
       } catch (error) {
-        if (!isSystemError(error, 'ENOENT')) this.#fail(error, below(path, name), 'destination', report);
+        if (!isSystemError(error, 'ENOENT')) noteFailure(report, error, below(path, name), 'destination');
       }
     }
-  }
-
-  /** Something could not be looked at, or is not to be. */
-  #fail(error: unknown, path: string, side: Failed['side'], report: Report): void {
-    if (error instanceof Stopped) throw error;
-    const { message, code, syscall, state } = failure(error);
-    const left = side === 'source' ? 'nothing was copied from it' : 'it was left as it is';
-    report.failed.push({ path, failed: { message, code, syscall, side, state: state ?? left } });
   }
 }

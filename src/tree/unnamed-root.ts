@@ -1,0 +1,68 @@
+// A whole new tree that has no name yet, beside the place where it will be: locked for as long as somebody makes it, so that what
+// a killed run has left behind can be told from it, and goes.
+
+import { readdirSync } from 'node:fs';
+import { basename, dirname, join } from 'node:path';
+import { native } from '../io/native.js';
+import { decodePath, fsPath } from '../io/path.js';
+import { tempBase } from '../io/temp-name.js';
+import { NewDirectory } from './new-directory.js';
+import { type Place, places } from './place.js';
+import { removeTree } from './remove-tree.js';
+
+export interface UnnamedRoot {
+  made: NewDirectory;
+  /** Closes it; if it has no name by now, it goes. */
+  close(): void;
+}
+
+/** Where native calls are. `path` has no slash at its end. */
+export function unnamedRoot(path: string, mode: number): UnnamedRoot {
+  removeLeftovers(path);
+  const above = places().openRoot(dirname(path));
+  try {
+    for (;;) {
+      const made = NewDirectory.make(() => above, basename(path), mode);
+      const close = () => {
+        made.remove();
+        places().close(made.place);
+      };
+      // Else another run took it for a leftover, in the moment before it was locked.
+      if (lockDirectory(made.place) && places().statOpen(made.place.fd).nlink > 0)
+        return {
+          made,
+          close() {
+            close();
+            places().close(above);
+          },
+        };
+      close();
+    }
+  } catch (error) {
+    places().close(above);
+    throw error;
+  }
+}
+
+/** Nobody takes it for a leftover, for as long as this descriptor is open. False: somebody has. */
+export const lockDirectory = ({ fd }: Place): boolean => native()?.files.tryLock(fd, 'exclusive') ?? true;
+
+/** New trees of runs that were killed, and old ones that they had not removed yet: those that nobody holds locked. */
+export function removeLeftovers(path: string): void {
+  if (!native()) return;
+  const above = places().openRoot(dirname(path));
+  try {
+    for (const bytes of readdirSync(fsPath(dirname(path)), { encoding: 'buffer' })) {
+      const name = decodePath(bytes);
+      if (tempBase(name) !== basename(path) || places().stat(above, name)?.kind !== 'directory') continue;
+      const place = places().openPlace(above, name, false);
+      try {
+        if (lockDirectory(place)) removeTree(join(dirname(path), name));
+      } finally {
+        places().close(place);
+      }
+    }
+  } finally {
+    places().close(above);
+  }
+}
