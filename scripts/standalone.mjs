@@ -58,7 +58,12 @@ const usual = [
 writeFileSync(file, 'a line\n');
 // Newer Nodes keep code in a way of their own, which an executable's inside has no part in.
 writeFileSync(join(work, 'older.cjs'), "delete require('node:module').enableCompileCache;\n");
-const env = { ...process.env, NODE_EXTRA_CA_CERTS: undefined, NODE_OPTIONS: undefined, NODE_DISABLE_COMPILE_CACHE: undefined };
+const env = {
+  ...process.env,
+  NODE_EXTRA_CA_CERTS: undefined,
+  NODE_OPTIONS: undefined,
+  NODE_DISABLE_COMPILE_CACHE: undefined,
+};
 for (const args of usual) {
   const line = ['--require', join(work, 'older.cjs'), join(warm, 'bin/sluice.js'), ...args];
   spawnSync(process.execPath, line, { input: 'a line\n', stdio: ['pipe', 'ignore', 'ignore'], env });
@@ -69,7 +74,8 @@ for (const name of readdirSync(code)) {
   if (command) assets[`code/${part}-${command}`] = join(code, name);
 }
 const koffi = join(root, 'node_modules/@koromix', `koffi-linux-${process.arch}`);
-const libc = process.platform === 'linux' && readFileSync('/proc/self/maps', 'latin1').includes('/ld-musl-') ? 'musl' : 'linux';
+const libc =
+  process.platform === 'linux' && readFileSync('/proc/self/maps', 'latin1').includes('/ld-musl-') ? 'musl' : 'linux';
 const native = join(koffi, `${libc}_${process.arch}`, 'koffi.node');
 if (existsSync(native)) assets['koffi.node'] = native;
 
@@ -125,10 +131,13 @@ function boot(entry, text) {
           const name = inside(path instanceof URL ? path.pathname : String(path));
           if (name === undefined) super(path, options);
           else
-            super(`const bootText=${JSON.stringify(text)};(0,eval)('('+bootText+')')(${JSON.stringify(name)},bootText)`, {
-              ...options,
-              eval: true,
-            });
+            super(
+              `const bootText=${JSON.stringify(text)};(0,eval)('('+bootText+')')(${JSON.stringify(name)},bootText)`,
+              {
+                ...options,
+                eval: true,
+              },
+            );
         }
       }
       return { ...threads, Worker: SluiceWorker };

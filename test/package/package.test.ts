@@ -197,6 +197,16 @@ describe('the standalone executable', () => {
     });
     expect(stderr.replace(/^sluice copy: warning: kept everything but: .*\n/gm, '')).toBe('');
     expect(out).toBe('fine\n');
+    // koffi is inside where it was there to be put in, and what the system loads of it leaves nothing behind.
+    if (process.platform === 'linux' && existsSync(join(root, 'node_modules/koffi'))) {
+      mkdirSync(join(cwd, 'tmp'));
+      const told = await command(executable, ['inspect', '--json', 'f'], {
+        cwd,
+        env: { ...plain, TMPDIR: join(cwd, 'tmp') },
+      });
+      expect(told).toMatchObject({ status: 0, stderr: '', out: expect.not.stringContaining('native calls') });
+      expect(readdirSync(join(cwd, 'tmp'))).toEqual([]);
+    }
     // Threads are started from inside it, too.
     mkdirSync(join(cwd, 'many'));
     for (let i = 0; i < 3000; i++) writeFileSync(join(cwd, `many/${i}`), String(i));
