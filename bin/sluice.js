@@ -1,3 +1,3 @@
 #!/usr/bin/env node
-require('node:module').enableCompileCache?.(); // Node ≥ 22.1
+module.constructor.enableCompileCache?.(); // Node ≥ 22.1
 require('../dist/cli/main.js');

@@ -114,10 +114,11 @@ for (const { path, text } of outputFiles) {
     supported: { 'dynamic-import': false },
     ...small,
   });
-  const needs = imports.filter(({ kind }) => kind === 'import-statement').map(({ path }) => basename(path));
-  parts.set(basename(path), { code, needs, entryPoint });
+  const named = (kind) => imports.filter((each) => each.kind === kind).map((each) => basename(each.path));
+  parts.set(basename(path), { code, needs: named('import-statement'), later: named('dynamic-import'), entryPoint });
 }
 const inOutput = (name) => parts.has(name);
+const shortHash = (text) => createHash('sha256').update(text).digest('hex').slice(0, 8);
 const closure = (name, seen = new Set()) => {
   if (seen.has(name)) return seen;
   seen.add(name);
@@ -132,18 +133,59 @@ const smallJobs = ['src/cli/run.ts', 'src/cli/copy.ts', 'src/cli/atomic-write.ts
 const [run, ...jobs] = smallJobs.map((source) => closure(partOf(source)));
 const core = new Set([...run, ...jobs[0]].filter((name) => run.has(name) || jobs.every((job) => job.has(name))));
 const roots = [...parts].filter(([, { entryPoint }]) => entryPoint !== undefined).map(([name]) => name);
-const groups = new Map();
+const ownEntry = (name) => Object.values(entries).includes(parts.get(name).entryPoint);
+const usersOf = (name) => roots.filter((root) => closure(root).has(name));
+/** What alone asks for this root, later: who runs the root has run that before. */
+const askers = new Map(roots.map((root) => [root, askerOf(root)]));
+function askerOf(root) {
+  const asking = [...parts.keys()].filter((name) => parts.get(name).later.includes(root));
+  const users = new Set(asking.flatMap(usersOf));
+  return users.size === 1 && !ownEntry(root) ? [...users][0] : undefined;
+}
+/** The roots that a part is first needed by. */
+function firstUsersOf(name) {
+  const users = new Set(usersOf(name));
+  const asked = (root) => root !== undefined && (users.has(root) || asked(askers.get(root)));
+  const first = [...users].filter((root) => !asked(askers.get(root)));
+  // Workers are started by those who have what they share with them.
+  const others = first.filter((root) => !ownEntry(root));
+  return others.length > 0 ? others : first;
+}
+const sharing = new Map();
 for (const name of parts.keys()) {
-  const users = roots.filter((root) => !core.has(name) && closure(root).has(name));
-  const own = Object.values(entries).includes(parts.get(name).entryPoint);
-  const group = own ? name : core.has(name) ? 'core.js' : users.length === 1 ? users[0] : 'shared.js';
-  if (!groups.has(group)) groups.set(group, []);
-  groups.get(group).push(name);
+  const users = core.has(name) ? [] : firstUsersOf(name);
+  const group = ownEntry(name) ? name : core.has(name) ? 'core.js' : users.length === 1 ? users[0] : users.join();
+  if (!sharing.has(group)) sharing.set(group, []);
+  sharing.get(group).push(name);
+}
+// What several need is one file for each set of these, unless it is small.
+const groups = new Map();
+for (const [group, names] of sharing) {
+  const size = names.reduce((sum, name) => sum + parts.get(name).code.length, 0);
+  const users = group.split(',');
+  const together = users.length === 1 ? group : size < 8000 ? 'shared.js' : `shared-${shortHash(group)}.js`;
+  groups.set(together, [...(groups.get(together) ?? []), ...names]);
 }
 const groupOf = new Map([...groups].flatMap(([group, names]) => names.map((name) => [name, group])));
 
+/**
+ * Node's own modules cost up to 6 ms each where Node has not loaded them itself: they are asked for when something in them is. So are
+ * the packages that filters need, and not `performance`, for the sake of a clock that `process` has too.
+ */
+const atOnce = new Set(['node:fs', 'node:path', 'node:buffer']); // called often, and there already
+const sparing = (code) =>
+  code
+    .replace(
+      /__toESM\(require\("(node:[\w/]+)"\)(?:,1)?\)|\brequire\("(node:[\w/]+)"\)/g,
+      (whole, all = '', named = '') => (atOnce.has(all || named) ? whole : `__later(()=>require("${all || named}"))`),
+    )
+    .replace(/\(0,\w+\.__toESM\)\(require_(?:picomatch|ignore)\d*\(\),1\)/g, '(__later(()=>$&))')
+    .replace(/\(0,import_node_module\d*\.createRequire\)\(__sluiceUrl\)/g, '(__require)')
+    .replaceAll('__sluiceUrl', '__here.url')
+    .replaceAll('performance.now()', '__now()');
 const buildId = createHash('sha256')
   .update([...parts.values()].map(({ code }) => code).join())
+  .update(readFileSync(fileURLToPath(import.meta.url)))
   .digest('hex')
   .slice(0, 16);
 mkdirSync(join(out, 'cli'));
@@ -151,7 +193,7 @@ writeFileSync(join(out, 'cli/package.json'), '{"type":"commonjs"}\n');
 copyFileSync(join(root, 'src/cli/load.cjs'), join(out, 'cli/load.js'));
 for (const [group, names] of groups) {
   const functions = names.map((name) => {
-    const code = parts.get(name).code.replace(/\brequire\((['"])\.\/([^'"]+)\1\)/g, (whole, _, target) => {
+    const code = sparing(parts.get(name).code).replace(/\brequire\((['"])\.\/([^'"]+)\1\)/g, (whole, _, target) => {
       if (!inOutput(target)) return whole;
       const place = groupOf.get(target);
       return place === group
@@ -160,14 +202,20 @@ for (const [group, names] of groups) {
     });
     return `${JSON.stringify(name)}(module,exports){${code}}`;
   });
-  const load = functions.some((code) => code.includes('__load(')) ? 'const __load=require("./load.js");' : '';
-  const here = functions.some((code) => code.includes('__sluiceUrl'))
-    ? 'const __sluiceUrl=require("node:url").pathToFileURL(__filename).href;'
+  const uses = (word) => functions.some((code) => code.includes(word));
+  const load = uses('__load(') ? 'const __load=require("./load.js");' : '';
+  const here =
+    uses('__require') || uses('__here')
+      ? 'const __require=require,__here=Object.defineProperty({},"url",{get:()=>require("node:url").pathToFileURL(__filename).href});'
+      : '';
+  const later = uses('__later(')
+    ? 'const __later=(get)=>{let it;return new Proxy({},{get(_,key){it??=get();return key==="default"?it.default??it:it[key]}})};'
     : '';
-  const entry = groupOf.get(group) === group && Object.values(entries).includes(parts.get(group).entryPoint);
+  const clock = uses('__now(') ? 'const __now=()=>{const[s,ns]=process.hrtime();return s*1e3+ns/1e6};' : '';
+  const entry = groupOf.get(group) === group && ownEntry(group);
   writeFileSync(
     join(out, 'cli', group),
-    `"use strict";/*${buildId}*/${load}${here}
+    `"use strict";/*${buildId}*/${load}${here}${later}${clock}
 const __made={},__parts={${functions.join(',\n')}};
 function __part(name){let module=__made[name];if(module===undefined){module=__made[name]={exports:{}};__parts[name](module,module.exports)}return module.exports}
 exports.part=__part;

@@ -48,7 +48,7 @@ export function define(): Command {
     .addOption(flag('--edit', 'FILE is the input of the command, and must still be what was read'))
     .addOption(flag('--retries <n>', 'try an edit again when FILE has changed meanwhile (3)').argParser(parseCount(0)))
     .addOption(flag('-a, --append', 'old content and the input behind it'))
-    .addOption(flag('--seal <token>', "the input's last line must be TOKEN, and is taken off"))
+    .addOption(flag('--seal <token>', "the input's last line, before any conversion, must be TOKEN, and is taken off"))
     .optionsGroup('Leave FILE as it is (exit 3):')
     .addOption(flag('--allow-empty', 'not if the input is empty'))
     .addOption(flag('--max-shrink <percent>', 'if it would lose more than this share').argParser(parsePercent))
@@ -208,6 +208,7 @@ function settle(options: Options, operands: string[]): AtomicWriteOptions {
     retries: options.retries ?? 3,
     append,
     seal,
+    anyNewline: options.newline !== undefined,
     stages: [],
     allowEmpty: options.allowEmpty ?? false,
     maxShrink: options.maxShrink,

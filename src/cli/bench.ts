@@ -1,9 +1,11 @@
 // `sluice bench` on the command line: the options, and the chart on the terminal.
 
+import { constants } from 'node:fs';
 import { Chalk } from 'chalk';
 import { Command, Option } from 'commander';
-import { type BenchResult, bench, sizeName } from '../commands/bench.js';
+import { bench, sizeName } from '../commands/bench.js';
 import type { Context, JsonRecord, Outcome } from '../commands/context.js';
+import { fsPath } from '../io/path.js';
 import type { GlobalOptions } from './globals.js';
 import { parseDuration, parsePositiveSize } from './quantities.js';
 import { columnsOf, escapeForTerminal, wantsColor } from './terminal.js';
@@ -29,7 +31,7 @@ export function define(): Command {
         .default(parseDuration('20s'), '20s')
         .argParser(parseDuration),
     )
-    .addOption(new Option('--svg <file>', 'draw the rates into this file too'))
+    .addOption(new Option('--svg <file>', 'draw the rates into this file too; - is stdout'))
     .addHelpText('beforeAll', examples);
 }
 
@@ -43,23 +45,48 @@ export async function run(options: Options, operands: string[], context: Context
   if (operands.length > 1) throw new UsageError(`extra operand '${operands[1]}'`);
   const directory = operands[0] ?? '.';
   if (directory === '') throw new UsageError('an operand is empty');
-  const result = await bench({ directory, fileSize: Math.max(options.size, 8 * 2 ** 20), time: options.time }, context);
-  if (options.svg !== undefined) await draw(options.svg, result);
+  // Where the picture cannot be put is better known before the measuring.
+  const picture = options.svg === undefined ? undefined : await openPicture(options.svg);
+  try {
+    const fileSize = Math.max(options.size, 8 * 2 ** 20);
+    const result = await bench({ directory, fileSize, time: options.time }, context);
+    if (picture) await picture.save(Buffer.from((await import('./bench-svg.js')).benchSvg(result)));
+  } catch (error) {
+    picture?.discard();
+    throw error;
+  }
   return 'done';
 }
 
-async function draw(path: string, result: BenchResult): Promise<void> {
-  const { AtomicFile } = await import('../io/atomic-file.js');
-  const { writeAll } = await import('../io/write-all.js');
-  const { benchSvg } = await import('./bench-svg.js');
-  const file = new AtomicFile(path);
-  try {
-    writeAll(file.file.fileno(), Buffer.from(benchSvg(result)));
-    await file.commit();
-  } catch (error) {
-    file.discard();
-    throw error;
+export const dataOnStdout = ({ svg }: Options): boolean => svg === '-' || svg === '/dev/stdout';
+
+/** A file is replaced as a whole; a FIFO, a device, a descriptor of ours is written to. */
+async function openPicture(path: string): Promise<{ save(svg: Buffer): Promise<unknown>; discard(): void }> {
+  const { resolveTarget } = await import('../io/target.js');
+  const target = resolveTarget(path, 'nothing was measured');
+  if (target.kind === 'file') {
+    const { AtomicFile } = await import('../io/atomic-file.js');
+    const file = new AtomicFile(target.path);
+    return {
+      async save(svg) {
+        const { writeAll } = await import('../io/write-all.js');
+        writeAll(file.file.fileno(), svg);
+        await file.commit();
+      },
+      discard: () => file.discard(),
+    };
   }
+  const { writeFile } = await import('node:fs/promises');
+  const { StreamOutput } = await import('../io/stream-output.js');
+  return {
+    async save(svg) {
+      if (target.fd === undefined) return writeFile(fsPath(target.path), svg, { flag: constants.O_WRONLY });
+      const output = new StreamOutput(target.fd);
+      output.write(svg);
+      return output.finish();
+    },
+    discard: () => {},
+  };
 }
 
 interface Style {
@@ -100,10 +127,11 @@ function measurement(record: JsonRecord, chalk: Style['chalk'], width: number): 
   const label = sizeName(bufferSize!).padStart(9);
   const spread = Math.max(high! / bytesPerSecond! - 1, 1 - low! / bytesPerSecond!);
   const tail = ` ${rate(bytesPerSecond!).padStart(10)} ±${spread < 1 ? Math.round(100 * spread) : '> 99'} %`.padEnd(20);
-  const room = Math.max(10, width - label.length - tail.length - 13);
+  const mark = width < 60 ? '←' : '← default';
+  const room = Math.max(4, width - label.length - tail.length - mark.length - 3);
   const bar = barOf(bytesPerSecond! / fastest!, room);
   const isDefault = record['default'] as boolean;
-  return `${heading}${label}  ${isDefault ? chalk.cyan(bar) : bar}${' '.repeat(room - bar.length)}${tail}${isDefault ? chalk.cyan('← default') : ''}`.trimEnd();
+  return `${heading}${label}  ${isDefault ? chalk.cyan(bar) : bar}${' '.repeat(room - bar.length)}${tail}${isDefault ? chalk.cyan(mark) : ''}`.trimEnd();
 }
 
 const eighths = ['', '▏', '▎', '▍', '▌', '▋', '▊', '▉'];

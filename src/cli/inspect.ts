@@ -1,10 +1,10 @@
 // `sluice inspect` on the command line.
 
-import { isatty } from 'node:tty';
 import type { ChalkInstance } from 'chalk';
 import { Command, InvalidArgumentError, Option } from 'commander';
 import type { Context, JsonRecord, Outcome } from '../commands/context.js';
 import { inspectFiles, inspectPipe, inspectProcesses, inspectStack, inspectStreams } from '../commands/inspect.js';
+import { isTerminal } from '../io/terminal.js';
 import type { Newline } from '../io/text-options.js';
 import type { FileFacts } from '../probe/file-facts.js';
 import type { PipeReport } from '../probe/pipe-report.js';
@@ -112,15 +112,15 @@ let paint: { out: ChalkInstance | null; err: ChalkInstance | null } = { out: nul
 
 export function render(record: JsonRecord): { out?: string; err?: string; styled: boolean } | undefined {
   if (record.type === 'pipe') {
-    const page = new Page({ paint: paint.err, terminal: isatty(2) });
+    const page = new Page({ paint: paint.err, terminal: isTerminal(2) });
     return { err: pipePage(record as unknown as PipeReport, page), styled: true };
   }
-  const page = new Page({ paint: paint.out, terminal: isatty(1) });
+  const page = new Page({ paint: paint.out, terminal: isTerminal(1) });
   if (record.type === 'file') return { out: filePage(record as unknown as FileFacts, page), styled: true };
   if (record.type === 'stack') return { out: stackPage(record as unknown as StackFacts, page), styled: true };
   if (record.type === 'process') {
     // On a terminal each look takes the place of the one before.
-    const clear = watching && isatty(1) ? '\x1b[H\x1b[2J' : '';
+    const clear = watching && isTerminal(1) ? '\x1b[H\x1b[2J' : '';
     return { out: clear + processPage(record as unknown as ProcessFacts, page), styled: true };
   }
   if (record.type === 'stream') return { out: streamPage(record as unknown as StreamFacts, page), styled: true };

@@ -12,17 +12,19 @@ const observed = /--(cpu-|heap-)?prof|--trace-event|--report|--heapsnapshot/;
  */
 export function leaveAtOnce(): void {
   process.on('exit', (code) => {
-    const { flushCompileCache, getCompileCacheDir } = module as typeof module & {
-      flushCompileCache?(): void;
-      getCompileCacheDir?(): string | undefined;
-    };
+    const calls = nativeIfLoaded();
+    if (!calls) return;
     const wanted = [...process.execArgv, process.env['NODE_OPTIONS'] ?? ''].join(' ');
     if (process.env['NODE_V8_COVERAGE'] || observed.test(wanted)) return;
     // Node ≥ 22 keeps compiled code at the end; the first of them can't be told to do so before.
-    if (getCompileCacheDir?.() && !flushCompileCache) return;
-    const calls = nativeIfLoaded();
-    if (!calls) return;
-    flushCompileCache?.();
+    if (Number(process.versions.node.split('.', 1)[0]) >= 22) {
+      const { flushCompileCache, getCompileCacheDir } = module as typeof module & {
+        flushCompileCache?(): void;
+        getCompileCacheDir?(): string | undefined;
+      };
+      if (getCompileCacheDir?.() && !flushCompileCache) return;
+      flushCompileCache?.();
+    }
     calls.files.exitNow(code);
   });
 }

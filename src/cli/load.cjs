@@ -10,12 +10,13 @@ const {
   unlinkSync,
   writeFileSync,
 } = require('node:fs');
-const { createRequire, enableCompileCache, wrap } = require('node:module');
 const { join } = require('node:path');
 
+const { enableCompileCache, wrap } = module.constructor; // node:module, but already there
 const home = __dirname;
 const command = process.argv.slice(2).find((argument) => !argument.startsWith('-')) ?? '';
 const keep = !enableCompileCache && process.env.NODE_DISABLE_COMPILE_CACHE === undefined;
+const worthKeeping = 8000; // characters; less is compiled in the time that another file takes to read
 const loaded = new Map();
 const uncached = [];
 
@@ -24,11 +25,10 @@ function load(name) {
   let module = loaded.get(name);
   if (module) return module.exports;
   const filename = join(home, name);
-  // What a command needs at once; the rest is small, or seldom wanted.
-  const large = name === 'core.js' || name === 'shared.js' || name.startsWith(`${command}-`);
-  if (!keep || !large) return require(filename);
+  if (!keep) return require(filename);
+  const source = readFileSync(filename, 'latin1'); // esbuild writes ASCII
+  if (source.length < worthKeeping) return require(filename);
   const { Script } = require('node:vm');
-  const source = readFileSync(filename, 'utf8');
   const cache = cacheName(name, source);
   let cachedData;
   try {
@@ -44,7 +44,7 @@ function load(name) {
   }
   module = { exports: {} };
   loaded.set(name, module);
-  script.runInThisContext().call(module.exports, module.exports, createRequire(filename), module, filename, home);
+  script.runInThisContext().call(module.exports, module.exports, require, module, filename, home);
   return module.exports;
 }
 

@@ -3,10 +3,11 @@
 import type { Context, JsonRecord, Progress } from '../commands/context.js';
 import { failure, isSystemError, type SluiceError } from '../io/failure.js';
 import { encodePath } from '../io/path.js';
+import { isTerminal } from '../io/terminal.js';
 import type { GlobalOptions } from './globals.js';
 import { StandardError, StandardOutput, standardOutput } from './output.js';
 import type { ProgressDisplay } from './progress.js';
-import { escapeForTerminal, isTerminal, wantsColor } from './terminal.js';
+import { escapeForTerminal, wantsColor } from './terminal.js';
 
 /** Downstream has gone: nobody is left to tell, so everything stops, quietly. */
 export class ClosedPipe extends Error {}

@@ -5,6 +5,7 @@ import type { Outcome } from '../commands/context.js';
 import { blockedReads } from '../io/blocked-reads.js';
 import { bufferingChoices, unknownBuffering } from '../io/buffering.js';
 import { failure } from '../io/failure.js';
+import { isTerminal } from '../io/terminal.js';
 import { givenArguments } from './argv.js';
 import { type CommandLine, commands } from './commands.js';
 import { exitCodeOf, exitCodes } from './exit-codes.js';
@@ -13,7 +14,7 @@ import { leaveAtOnce } from './leave.js';
 import { StandardError, StandardOutput } from './output.js';
 import { ClosedPipe, Reporter, wording } from './reporter.js';
 import { handleSignals } from './signals.js';
-import { columnsOf, escapeForTerminal, isTerminal } from './terminal.js';
+import { columnsOf, escapeForTerminal } from './terminal.js';
 import { UsageError } from './usage-error.js';
 
 declare const SLUICE_VERSION: string;

@@ -1,20 +1,7 @@
 // What may be shown where: colours, the width, and names that cannot do harm to a terminal.
 
-import { fstatSync } from 'node:fs';
-import { createRequire } from 'node:module';
-
-// node:tty brings all of node:net with it, which takes longer than a small copy: it is loaded for real candidates only.
-const tty = (): typeof import('node:tty') => createRequire(import.meta.url)('node:tty');
-
-/** Is this descriptor a terminal? */
-export function isTerminal(fd: number): boolean {
-  try {
-    const stat = fstatSync(fd);
-    return stat.isCharacterDevice() && stat.rdev >> 8 !== 1 && tty().isatty(fd); // major 1: /dev/null and its like
-  } catch {
-    return false; // closed
-  }
-}
+import { WriteStream } from 'node:tty';
+import { isTerminal } from '../io/terminal.js';
 
 export type When = 'auto' | 'always' | 'never';
 
@@ -34,7 +21,7 @@ export function columnsOf(fd: number): number {
   if (!isTerminal(fd)) return 80;
   try {
     // A tty stream of our own, for its size alone: it opens the terminal anew, so the shared description stays as it is.
-    const stream = new (tty().WriteStream)(fd);
+    const stream = new WriteStream(fd);
     const { columns } = stream;
     stream.unref();
     return columns || 80;

@@ -17,6 +17,8 @@ export interface InputOptions {
   shell: string | undefined;
   /** The input's last line must be this, and is taken off. */
   seal: string | undefined;
+  /** CRLF and CR end that line too: newlines are being converted. */
+  anyNewline: boolean;
   /** What bytes go through on their way into the file: text conversion. */
   stages: ((source: Source) => Source)[];
 }
@@ -37,7 +39,7 @@ export interface Input {
 export async function openInput(options: InputOptions, stdin: number): Promise<Input> {
   const argv = options.shell === undefined ? options.command : await shellCommand(options.shell);
   const input = argv ? await fromCommand(argv, options, stdin) : await fromStandardInput();
-  if (options.seal !== undefined) input.source = new SealedSource(input.source, options.seal);
+  if (options.seal !== undefined) input.source = new SealedSource(input.source, options.seal, options.anyNewline);
   return { ...input, source: options.stages.reduce((source, stage) => stage(source), input.source) };
 }
 

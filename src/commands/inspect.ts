@@ -2,9 +2,9 @@
 // Each kind of look is loaded when it is taken: the start counts for half of most of them.
 
 import { setTimeout as sleep } from 'node:timers/promises';
-import { isatty } from 'node:tty';
 import { failure } from '../io/failure.js';
 import type { OpenOptions } from '../io/open.js';
+import { isTerminal } from '../io/terminal.js';
 import { whileUnfinished } from '../io/unfinished.js';
 import type { FileFacts, Located } from '../probe/file-facts.js';
 import type { Context, Outcome } from './context.js';
@@ -64,7 +64,7 @@ export async function inspectPipe(context: Context): Promise<Outcome> {
   const { pipeReport } = await import('../probe/pipe-report.js');
   const meter = new PipeMeter({
     // On a terminal that shows the bytes themselves a live line would only be in their way.
-    ...(!isatty(1) && { onBytes: () => context.progress({ bytes: meter.statistics.bytes }) }),
+    ...(!isTerminal(1) && { onBytes: () => context.progress({ bytes: meter.statistics.bytes }) }),
     debug: (text) => context.debug(text),
   });
   const report = () => context.record({ ...pipeReport(meter) });

@@ -7,6 +7,7 @@ import { resolve } from 'node:path';
 import { AtomicFile } from '../io/atomic-file.js';
 import { failure, SluiceError } from '../io/failure.js';
 import { encodePath, fsPath } from '../io/path.js';
+import { resolveFile } from '../io/target.js';
 import type { Action } from '../tree/action.js';
 import type { Facts } from '../tree/facts.js';
 import type { Context, JsonRecord, Outcome } from './context.js';
@@ -44,7 +45,7 @@ export async function savePlan(options: SyncOptions, file: string, context: Cont
   };
   const lines = [JSON.stringify({ type: 'plan', version, options: absolute })];
   let bytes = 0;
-  const atomic = new AtomicFile(file);
+  const atomic = new AtomicFile(resolveFile(file, 'no plan was made'));
   try {
     const flush = () => {
       const chunk = encodePath(`${lines.join('\n')}\n`);

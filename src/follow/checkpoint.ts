@@ -5,6 +5,7 @@ import { readFileSync } from 'node:fs';
 import { AtomicFile } from '../io/atomic-file.js';
 import { isSystemError, SluiceError } from '../io/failure.js';
 import { encodePath, fsPath } from '../io/path.js';
+import { resolveFile } from '../io/target.js';
 import { readAt } from './operand.js';
 import { contentOf, type OlderFile } from './rotations.js';
 
@@ -100,7 +101,7 @@ export class Checkpoint {
     const text = `${JSON.stringify({ version: 1, files: Object.fromEntries(this.#places) })}\n`;
     const compared = text.replace(/"at":\d+/g, '');
     if (compared === this.#written) return;
-    const file = new AtomicFile(this.#path);
+    const file = new AtomicFile(resolveFile(this.#path, 'it was left as it was'));
     try {
       const bytes = Buffer.from(text);
       for (let at = 0; at < bytes.length; ) at += file.file.write(bytes.subarray(at)) ?? 0;

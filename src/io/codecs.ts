@@ -30,6 +30,8 @@ export interface Codec {
   readonly name: string;
   /** Is every byte below 0x80 the ASCII character, and no other character made of such bytes? */
   readonly asciiBytes: boolean;
+  /** A charset that has this one's characters and more, which texts that are said to be in this one are often in. */
+  readonly wider?: string | undefined;
   decoder(errors: ErrorMode): IncrementalDecoder;
   encoder(errors: ErrorMode): IncrementalEncoder;
 }

@@ -13,13 +13,13 @@ import {
   writeSync,
   writevSync,
 } from 'node:fs';
-import { createRequire } from 'node:module';
 import { fileURLToPath } from 'node:url';
 import { type Bytes, bytesOf } from './bytes.js';
 import { closedError, invalidArgument, systemError, UnsupportedOperation } from './errors.js';
 import { fsPath } from './path.js';
 import type { RawIO } from './raw.js';
 import { sizeOf } from './sizes.js';
+import { isTerminal } from './terminal.js';
 
 /** What can be opened: a path (bytes that are not UTF-8 as lone surrogates, see path.ts), its bytes, a file URL, a descriptor. */
 export type FileName = string | Buffer | URL | number;
@@ -334,8 +334,7 @@ export class FileIO implements RawIO {
 
   isatty(): boolean {
     this.#check();
-    // node:tty is slow to load, and no regular file is a terminal.
-    return !this.#regular && (createRequire(import.meta.url)('node:tty') as typeof import('node:tty')).isatty(this.#fd);
+    return !this.#regular && isTerminal(this.#fd);
   }
 
   readable(): boolean {

@@ -5,6 +5,7 @@ import { anyOf, charmapCodec } from './charmap.js';
 import { type ErrorMode, encodeWith, repairBytes } from './codec-errors.js';
 import type { Codec, IncrementalEncoder } from './codecs.js';
 import { asBuffer, type DecoderState, type IncrementalDecoder } from './decoders.js';
+import { type NarrowCharset, narrowCharset } from './narrow-charsets.js';
 
 /** In the bundles: where the build has put iconv-lite, beside them. */
 declare const SLUICE_ICONV: string | undefined;
@@ -28,14 +29,10 @@ const python: Record<string, string> = {
   cp1051: 'hp-roman8',
   cp866u: 'cp1125',
   cpis: 'cp861',
-  eucgb2312cn: 'gb2312',
-  gb180302000: 'gb18030',
   hkscs: 'big5-hkscs',
-  ksx1001: 'euc-kr',
   ruscii: 'cp1125',
   u7: 'utf-7',
   uhc: 'cp949',
-  ujis: 'euc-jp',
 };
 
 /** The codec, or null where iconv-lite has none of that name. */
@@ -44,6 +41,8 @@ export function iconvCodec(encoding: string): Codec | null {
   key = key.replace(/^(iso8859\d+)(19|20)\d\d$/, '$1'); // Python knows them with their years too
   if (Object.hasOwn(python, key)) return iconvCodec(python[key]!);
   if (key.startsWith('iso8859')) encoding = key;
+  const narrow = narrowCharset(key);
+  if (narrow) return multibyteCodec(encoding, new Conversion(narrow.base, narrow));
   if (key === '' || notText.has(key) || !iconv().encodingExists(encoding)) return null;
   const table = tableOf(encoding);
   if (table !== null)
@@ -53,12 +52,48 @@ export function iconvCodec(encoding: string): Codec | null {
       (data) => iconv().decode(data, encoding, { stripBOM: false }),
       (text) => iconv().encode(text, encoding),
     );
+  return multibyteCodec(encoding, new Conversion(encoding, undefined));
+}
+
+function multibyteCodec(name: string, conversion: Conversion): Codec {
   return {
-    name: encoding,
+    name,
     asciiBytes: false,
-    decoder: (errors) => new IconvDecoder(encoding, errors),
-    encoder: (errors) => iconvEncoder(encoding, errors),
+    wider: conversion.narrow?.wider,
+    decoder: (errors) => new IconvDecoder(name, conversion, errors),
+    encoder: (errors) => iconvEncoder(name, conversion, errors),
   };
+}
+
+/** iconv-lite's conversion, within a narrower charset where the name means that. */
+class Conversion {
+  readonly base: string;
+  readonly narrow: NarrowCharset | undefined;
+
+  constructor(base: string, narrow: NarrowCharset | undefined) {
+    this.base = base;
+    this.narrow = narrow;
+  }
+
+  encode(text: string): Buffer {
+    return iconv().encode(this.narrow?.toBase(text) ?? text, this.base);
+  }
+
+  /** The text of `data`, or null if some of it is none. */
+  decode(data: Buffer): string | null {
+    const decoder = iconv().getDecoder(this.base, { stripBOM: false });
+    const text = decoder.write(data);
+    const rest = decoder.end() ?? '';
+    const all = text + rest;
+    const valid = rest === '' && !text.includes('\ufffd') ? true : iconv().encode(all, this.base).equals(data);
+    if (!valid || this.narrow?.includes(data) === false) return null;
+    return this.narrow?.fromBase(all) ?? all;
+  }
+
+  /** Might more bytes make a character of these? */
+  mayGrow(data: Buffer): boolean {
+    return data.length < 4 && iconv().getDecoder(this.base, { stripBOM: false }).write(data) === '';
+  }
 }
 
 /** The characters of the 256 bytes, or null where not every byte is one of its own, whatever stands beside it. */
@@ -77,10 +112,12 @@ const empty: Buffer = Buffer.alloc(0);
 class IconvDecoder implements IncrementalDecoder {
   #pending = empty;
   readonly #encoding: string;
+  readonly #conversion: Conversion;
   readonly #errors: ErrorMode;
 
-  constructor(encoding: string, errors: ErrorMode) {
+  constructor(encoding: string, conversion: Conversion, errors: ErrorMode) {
     this.#encoding = encoding;
+    this.#conversion = conversion;
     this.#errors = errors;
   }
 
@@ -92,8 +129,8 @@ class IconvDecoder implements IncrementalDecoder {
     }
     // Where a character is cut off by the end of the piece, all before it is decoded at once.
     for (let kept = 0; kept < 4 && kept <= data.length && (kept === 0 || !final); kept++) {
-      if (kept > 0 && !this.#incomplete(data.subarray(data.length - kept))) continue;
-      const text = this.#strict(data.subarray(0, data.length - kept));
+      if (kept > 0 && !this.#conversion.mayGrow(data.subarray(data.length - kept))) continue;
+      const text = this.#conversion.decode(data.subarray(0, data.length - kept));
       if (text === null) continue;
       this.#pending = kept > 0 ? Buffer.from(data.subarray(data.length - kept)) : empty;
       return text;
@@ -105,7 +142,7 @@ class IconvDecoder implements IncrementalDecoder {
       text += character;
       from += length;
       if (length > 0) continue;
-      const incomplete = this.#incomplete(data.subarray(from));
+      const incomplete = this.#conversion.mayGrow(data.subarray(from));
       if (incomplete && !final) break;
       const reason = incomplete ? 'incomplete multibyte sequence' : 'illegal multibyte sequence';
       const end = incomplete ? data.length : from + 1;
@@ -120,25 +157,10 @@ class IconvDecoder implements IncrementalDecoder {
   /** The character at `from`; its length is 0 where there is none. */
   #characterAt(data: Buffer, from: number): { text: string; length: number } {
     for (let length = 1; length <= 4 && from + length <= data.length; length++) {
-      const text = this.#strict(data.subarray(from, from + length));
+      const text = this.#conversion.decode(data.subarray(from, from + length));
       if (text !== null) return { text, length };
     }
     return { text: '', length: 0 };
-  }
-
-  /** Might more bytes make a character of these? */
-  #incomplete(data: Buffer): boolean {
-    return data.length < 4 && iconv().getDecoder(this.#encoding, { stripBOM: false }).write(data) === '';
-  }
-
-  /** The text of `data`, or null if some of it is none. */
-  #strict(data: Buffer): string | null {
-    const decoder = iconv().getDecoder(this.#encoding, { stripBOM: false });
-    const text = decoder.write(data);
-    const rest = decoder.end() ?? '';
-    if (rest === '' && !text.includes('\ufffd')) return text;
-    const all = text + rest;
-    return iconv().encode(all, this.#encoding).equals(data) ? all : null;
   }
 
   getState(): DecoderState {
@@ -154,9 +176,9 @@ class IconvDecoder implements IncrementalDecoder {
   }
 }
 
-function iconvEncoder(encoding: string, errors: ErrorMode): IncrementalEncoder {
-  const encode = (text: string): Buffer => iconv().encode(text, encoding);
-  const faithful = (text: string): boolean => iconv().decode(encode(text), encoding, { stripBOM: false }) === text;
+function iconvEncoder(encoding: string, conversion: Conversion, errors: ErrorMode): IncrementalEncoder {
+  const encode = (text: string): Buffer => conversion.encode(text);
+  const faithful = (text: string): boolean => conversion.decode(encode(text)) === text;
   return {
     atStart: false,
     marksPipes: false,

@@ -1,8 +1,9 @@
 // Native reach without a compiler: libc's calls that Node does not have, through koffi (an optional, prebuilt dependency).
 // An accelerator, never a need: `native()` is null where it cannot be had, and every caller has a way without it.
 
-import { readFileSync } from 'node:fs';
+import { existsSync, readFileSync, realpathSync } from 'node:fs';
 import { createRequire } from 'node:module';
+import { join } from 'node:path';
 import { type Copying, copying } from './native/copying.js';
 import { type Directories, directories } from './native/directories.js';
 import { type Extents, extents } from './native/extents.js';
@@ -76,14 +77,25 @@ function find(): { native: Native } | { reason: string } {
 /** koffi's own binary if it is where it usually is: koffi's way of finding it takes ten times as long as to load it. */
 function loadKoffi(): Koffi {
   const require = createRequire(import.meta.url);
-  const entry = require.resolve('koffi');
   try {
-    const libc = readFileSync('/proc/self/maps', 'latin1').includes('/ld-musl-') ? 'musl' : 'linux';
-    const binary = `@koromix/koffi-linux-${process.arch}/${libc}_${process.arch}/koffi.node`;
-    return createRequire(entry)(binary) as Koffi;
+    const module = { exports: {} };
+    process.dlopen(module, binaryOf(require.resolve.paths('koffi') ?? []));
+    return module.exports as Koffi;
   } catch {
     return require('koffi') as Koffi;
   }
+}
+
+/** The binary that belongs to the koffi that would be found in these directories. Not by require.resolve: it brings in the loader of modules. */
+function binaryOf(directories: string[]): string {
+  const koffi = directories.map((directory) => join(directory, 'koffi')).find((path) => existsSync(path)) ?? '';
+  const libc = readFileSync('/proc/self/maps', 'latin1').includes('/ld-musl-') ? 'musl' : 'linux';
+  const binary = `@koromix/koffi-linux-${process.arch}/${libc}_${process.arch}/koffi.node`;
+  const within = realpathSync(koffi); // some package managers keep what belongs together there
+  const places = [join(within, 'node_modules', binary), join(within, '..', binary)];
+  const found = places.find((path) => existsSync(path));
+  if (found === undefined) throw new Error('koffi has its binary elsewhere');
+  return found;
 }
 
 function firstLine(error: unknown): string {

@@ -9,11 +9,17 @@ import type { Source } from './raw.js';
 export const notSealed = 'ERR_NOT_SEALED';
 
 const step = 128 * 1024;
+const lf = 10;
+const cr = 13;
 
-/** `source` without its last line, which must be exactly `token` (bytes, as a path is), with or without its newline; else reading its end throws. */
+/**
+ * `source` without its last line, which must be exactly `token` (bytes, as a path is), with or without its newline; else reading its end
+ * throws. With `anyNewline` CRLF and CR end a line, too.
+ */
 export class SealedSource implements Source {
   #source: Source;
   #token: Buffer;
+  readonly #anyNewline: boolean;
   /** Held back until the end is known: the token, its newline, and the newline before it. */
   #keep: number;
   #buffer: Buffer;
@@ -23,10 +29,11 @@ export class SealedSource implements Source {
   /** Nothing was given out yet, so that the buffer's start is the input's start. */
   #atStart = true;
 
-  constructor(source: Source, token: string) {
+  constructor(source: Source, token: string, anyNewline = false) {
     this.#source = source;
     this.#token = encodePath(token);
-    this.#keep = this.#token.length + 2;
+    this.#anyNewline = anyNewline;
+    this.#keep = this.#token.length + 3;
     this.#buffer = Buffer.allocUnsafeSlow(step + this.#keep);
   }
 
@@ -59,9 +66,11 @@ export class SealedSource implements Source {
   /** Where the content ends and the seal begins. */
   #unsealed(): number {
     const tail = this.#buffer.subarray(this.#from, this.#to);
-    const end = tail.at(-1) === 10 ? tail.length - 1 : tail.length;
+    let end = tail.at(-1) === lf ? tail.length - 1 : tail.length;
+    if (this.#anyNewline && tail[end - 1] === cr) end--;
     const start = end - this.#token.length;
-    const alone = start > 0 ? tail[start - 1] === 10 : start === 0 && this.#atStart;
+    const endsLine = (byte: number | undefined) => byte === lf || (this.#anyNewline && byte === cr);
+    const alone = start > 0 ? endsLine(tail[start - 1]) : start === 0 && this.#atStart;
     if (!alone || tail.compare(this.#token, 0, this.#token.length, start, end) !== 0)
       throw new SluiceError('the input does not end with its seal', { code: notSealed });
     return this.#from + start;

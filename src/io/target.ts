@@ -39,6 +39,13 @@ export function resolveTarget(path: string, state: string): Target {
   }
 }
 
+/** The file that `path` leads to, or will: for what is replaced as a whole, and nothing else. */
+export function resolveFile(path: string, state: string): string {
+  const target = resolveTarget(path, state);
+  if (target.kind === 'file') return target.path;
+  throw new SluiceError('is no regular file, and cannot be replaced', { path, state });
+}
+
 function settled(path: string, stat: BigIntStats | null): Target {
   if (stat === null || stat.isFile()) return { kind: 'file', path, stat };
   return { kind: 'channel', path, fd: undefined, stat };

@@ -109,8 +109,10 @@ class TextFilter implements Filter {
 
   #undecodable({ object, start, end, reason }: UnicodeDecodeError, base: number): SluiceError {
     const bytes = Array.from(object.subarray(start, end), (byte) => `0x${byte.toString(16).padStart(2, '0')}`);
+    const { name, wider } = this.#from;
+    const hint = wider ? `; ${wider} has more characters` : '';
     return new SluiceError(
-      `not valid ${this.#from.name} at byte offset ${base + start}: ${bytes.slice(0, 4).join(' ')} (${reason})`,
+      `not valid ${name} at byte offset ${base + start}: ${bytes.slice(0, 4).join(' ')} (${reason}${hint})`,
       { code: 'ERR_UNICODE_DECODE', path: this.#name },
     );
   }

@@ -8,7 +8,7 @@ import { failure, SluiceError } from './failure.js';
 import { decodePath } from './path.js';
 import { copyInto } from './pump.js';
 import type { Source } from './raw.js';
-import { resolveTarget } from './target.js';
+import { resolveFile } from './target.js';
 
 export interface WriteAtomicOptions {
   /** `durable` (default): content and name are on stable storage when the promise resolves; `strict`: or nothing is replaced. */
@@ -42,10 +42,7 @@ export async function writeAtomic(
   const { durable = 'durable', mode, noClobber, backup, signal } = options;
   const name = path instanceof URL ? fileURLToPath(path) : typeof path === 'string' ? path : decodePath(path);
   // A file, also where the command line would mean stdout.
-  const target = resolveTarget(name === '-' ? './-' : name, untouched);
-  if (target.kind !== 'file')
-    throw new SluiceError('is no regular file, and cannot be replaced', { path: name, state: untouched });
-  const atomic = new AtomicFile(target.path, { durable, noClobber, backup });
+  const atomic = new AtomicFile(resolveFile(name === '-' ? './-' : name, untouched), { durable, noClobber, backup });
   try {
     const source = typeof data === 'string' || !('readInto' in data) ? memory(data) : data;
     const bytes = await copyInto(source, atomic.file, { signal });

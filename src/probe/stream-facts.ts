@@ -1,9 +1,9 @@
 // What this process was given as stdin, stdout and stderr, and how programs that inherit the same would buffer on them.
 
 import { type BigIntStats, fstatSync, readlinkSync } from 'node:fs';
-import { isatty } from 'node:tty';
 import { native } from '../io/native.js';
 import { decodePath } from '../io/path.js';
+import { isTerminal } from '../io/terminal.js';
 import { type Customs, customsOf, type StreamKind, switches } from './buffering-customs.js';
 import { isUnknown, type Known, unknown } from './certainty.js';
 import { accessIn } from './openers.js';
@@ -68,7 +68,7 @@ function closedStream(fd: number, name: StreamFacts['name']): StreamFacts {
 
 /** What kind of stream `fd` is. /dev/null is told from other devices by its number (1:3). */
 export function streamKindOf(fd: number, stat: BigIntStats): StreamKind {
-  if (isatty(fd)) return 'terminal';
+  if (isTerminal(fd)) return 'terminal';
   if (stat.isFIFO()) return 'pipe';
   if (stat.isFile()) return 'file';
   if (stat.isSocket()) return 'socket';

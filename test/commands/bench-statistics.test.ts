@@ -1,6 +1,16 @@
 import { describe, expect, it } from 'vitest';
 import { compare, estimate } from '../../src/commands/bench-statistics.js';
 
+/** The same at every run. */
+function normalNumbers(): () => number {
+  let seed = 1;
+  const uniform = () => {
+    seed = (seed * 16807) % 2147483647;
+    return seed / 2147483647;
+  };
+  return () => Math.sqrt(-2 * Math.log(uniform())) * Math.cos(2 * Math.PI * uniform());
+}
+
 describe('estimate', () => {
   it('gives the geometric mean and its 95 % interval', () => {
     const { mean, low, high } = estimate([1, 10, 100]);
@@ -25,12 +35,7 @@ describe('estimate', () => {
   });
   it('covers the truth 95 times of 100', () => {
     let covered = 0;
-    let seed = 1;
-    const uniform = () => {
-      seed = (seed * 16807) % 2147483647;
-      return seed / 2147483647;
-    };
-    const normal = () => Math.sqrt(-2 * Math.log(uniform())) * Math.cos(2 * Math.PI * uniform());
+    const normal = normalNumbers();
     for (let i = 0; i < 4000; i++) {
       const { low, high } = estimate(Array.from({ length: 5 }, () => Math.exp(3 + normal())));
       if (low <= Math.exp(3) && Math.exp(3) <= high) covered++;
@@ -68,5 +73,19 @@ describe('compare', () => {
     expect(verdict).toBe('tune');
     expect(share.low).toBeCloseTo(0.5);
     expect(share.high).toBeCloseTo(0.5);
+  });
+  it('is fooled by chance five times of a hundred at most, though the best of five others is looked at', () => {
+    const normal = normalNumbers();
+    let fooled = 0;
+    for (let i = 0; i < 2000; i++) {
+      const alike = rates(
+        Object.fromEntries(
+          [1, 2, 4, 8, 16, 32].map((size) => [size, [0, 0, 0, 0].map(() => Math.exp(0.3 * normal()))]),
+        ),
+      );
+      if (compare(alike, 2).verdict === 'tune') fooled++;
+    }
+    expect(fooled / 2000).toBeLessThan(0.05);
+    expect(fooled).toBeGreaterThan(0);
   });
 });

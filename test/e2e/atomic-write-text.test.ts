@@ -47,6 +47,28 @@ describe('sluice atomic-write with text options', () => {
     expect(status).toBe(0);
     expect(readFileSync(join(cwd, 'f'), 'utf8')).toBe('a\n');
   });
+  it('whatever ends lines that are converted ends the seal', async () => {
+    const cwd = temporary();
+    const write = (input: string, ...options: string[]) =>
+      sluice(['atomic-write', '--seal', 'OK', ...options, 'f'], { cwd, input });
+    for (const [input, options, expected] of [
+      ['a\r\nOK\r\n', ['--newline', 'lf'], 'a\n'],
+      ['a\r\nOK', ['--newline', 'keep'], 'a\r\n'],
+      ['a\rOK\r', ['--newline', 'crlf'], 'a\r\n'],
+      ['OK\r\n', ['--newline', 'lf', '--allow-empty'], ''],
+      ['a\r\nOK\n', [], 'a\r\n'],
+    ] as const) {
+      expect((await write(input, ...options)).status, JSON.stringify(input)).toBe(0);
+      expect(readFileSync(join(cwd, 'f'), 'utf8')).toBe(expected);
+    }
+    for (const [input, ...options] of [
+      ['a\r\nOK\r\n'],
+      ['a\rOK\n'],
+      ['a\rOK\r\r\n', '--newline', 'lf'],
+      ['aOK\r\n', '--newline', 'lf'],
+    ])
+      expect((await write(input!, ...options)).status, JSON.stringify(input)).toBe(3);
+  });
   it('knows encodings before it reads anything', async () => {
     const cwd = temporary();
     const result = await sluice(['atomic-write', '--encoding', 'klingon', 'f'], { cwd });

@@ -2,7 +2,7 @@ import { spawn } from 'node:child_process';
 import { existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
-import { bin, eventually, outcome, sluice, temporary } from '../helpers/sluice.js';
+import { bin, eventually, outcome, shell, sluice, temporary } from '../helpers/sluice.js';
 
 const sizes = [4096, 16384, 65536, 262144, 1048576, 4194304];
 
@@ -56,12 +56,35 @@ describe('sluice bench', () => {
       expect(svg.match(new RegExp(`<${tag}[ >]`, 'g'))).toHaveLength(svg.match(new RegExp(`</${tag}>`, 'g'))!.length);
   });
 
+  it('draws where nothing can be replaced too: on stdout, and into a FIFO, which stays one', async () => {
+    const cwd = temporary();
+    const quick = ['bench', '--size', '8M', '--time', '1ms', '--svg'];
+    const whole = /^<svg .*<\/svg>\n$/s;
+    for (const name of ['-', '/dev/stdout']) {
+      const { status, out, stderr } = await sluice([...quick, name], { cwd });
+      expect({ status, out }).toEqual({ status: 0, out: expect.stringMatching(whole) });
+      expect(stderr).toContain('8 MiB a measurement');
+    }
+    const { status, out } = await shell(`mkfifo f; cat f & sluice ${quick.join(' ')} f >&2 && wait; test -p f`, {
+      cwd,
+    });
+    expect({ status, out }).toEqual({ status: 0, out: expect.stringMatching(whole) });
+    expect(readdirSync(cwd)).toEqual(['f']);
+  });
+
+  it('knows before it measures where the picture cannot be put', async () => {
+    const { status, stdout, stderr } = await sluice(['bench', '--json', '--svg', 'absent/x.svg'], { cwd: temporary() });
+    expect(status).toBe(1);
+    expect(stdout.toString()).toMatch(/^\{"type":"error","code":"ENOENT"[^\n]*\n$/);
+    expect(stderr).toBe('');
+  });
+
   it('removes what it made when it is told to stop', async () => {
     const cwd = temporary();
-    const child = spawn(process.execPath, [bin, 'bench'], { cwd });
+    const child = spawn(process.execPath, [bin, 'bench', '--svg', 'x.svg'], { cwd });
     const ended = outcome(child);
     await eventually('files to measure with', () =>
-      readdirSync(cwd).some((name) => readdirSync(join(cwd, name)).length > 0),
+      readdirSync(cwd).some((name) => !name.endsWith('.tmp') && readdirSync(join(cwd, name)).length > 0),
     );
     child.kill('SIGTERM');
     expect(await ended).toMatchObject({ signal: 'SIGTERM', status: null });

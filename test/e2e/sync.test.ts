@@ -301,6 +301,19 @@ describe('sync --delete', () => {
 });
 
 describe('sync --plan and --apply', () => {
+  it('a plan replaces files only: a FIFO stays, and a symlink leads to the plan', async () => {
+    make({ 'src/a': 'A', 'dst/b': 'B' });
+    execFileSync('mkfifo', [at('fifo')]);
+    expect(await sync('--plan', at('fifo'))).toMatchObject({
+      status: 1,
+      stderr: expect.stringContaining('no regular file'),
+    });
+    expect(lstatSync(at('fifo')).isFIFO()).toBe(true);
+    symlinkSync('target', at('link'));
+    expect((await sync('--plan', at('link'))).status).toBe(0);
+    expect(lstatSync(at('link')).isSymbolicLink()).toBe(true);
+    expect(readFileSync(at('target'), 'utf8')).toContain('"type":"plan"');
+  });
   it('does what was planned, unless a side has changed since', async () => {
     make({ 'src/a': 'A', 'src/b/c': 'C', 'dst/extra': 'E' });
     const saved = await sync('--delete', '--plan', at('plan'));

