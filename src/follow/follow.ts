@@ -164,8 +164,12 @@ export class Follower {
   /** True: there is more of it. */
   #look(followed: Followed): boolean {
     if (this.#over) return false;
-    if (this.#blocked) return true;
+    if (this.#blocked) {
+      followed.glance();
+      return true;
+    }
     if (this.#sink.room().full) {
+      followed.glance();
       this.#wait();
       return true;
     }
