@@ -58,6 +58,8 @@ class Tail {
   readonly #endings: Endings;
   #follower: Follower | undefined;
   #failed = false;
+  /** The ending of one file at least could be read. */
+  #readAny = false;
 
   constructor(options: TailOptions, context: Context) {
     this.#options = options;
@@ -117,7 +119,9 @@ class Tail {
       return this.#failed && end !== 'timeout' && end !== 'nothing left' ? 'failed' : 'refused';
     }
     if (end === 'nothing left') this.#context.fail(new SluiceError('no files remaining'));
-    return this.#failed || end === 'nothing left' ? 'failed' : 'done';
+    // Where none could be read at first, GNU's tail does not end well with its processes, whatever came later.
+    const failed = this.#failed || end === 'nothing left' || (end === 'processes' && !this.#readAny);
+    return failed ? 'failed' : 'done';
   }
 
   /** Nothing more is read; everything printed is out, and then remembered. */
@@ -182,6 +186,7 @@ class Tail {
       if (error instanceof OutputFailed || error instanceof Matched) throw error;
       missing(error);
     }
+    if (file && position !== undefined) this.#readAny = true;
     if (file && position !== undefined && followed && this.#canFollow(followed, file)) {
       followed.begin(file, position, watch);
       return;

@@ -315,6 +315,10 @@ describe('the end', () => {
     const run = (...args: string[]) => sluice(['tail', '--timeout', '0.1', ...args], { cwd: home });
     expect(await run('-F', 'nope')).toMatchObject({ status: 0, stderr: expect.stringContaining('waiting for it') });
     expect(await run('-f', '--retry', 'nope')).toMatchObject({ status: 1 });
+    // As GNU's tail ends when the processes are gone.
+    writeFileSync(log, '');
+    expect(await run('-F', '--pid', '2147483647', 'nope', 'log')).toMatchObject({ status: 0 });
+    expect(await run('-F', '--pid', '2147483647', 'nope')).toMatchObject({ status: 1 });
   });
 
   it('comes with --timeout', async () => {
