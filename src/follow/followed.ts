@@ -171,7 +171,7 @@ export class Followed {
       if (look === 'rewritten') this.#rewritten(reading, watch);
       else this.#tellDestroyed(reading);
       if (look === 'same') watch?.clean();
-      return look === 'more';
+      return look === 'more' || (look === 'rewritten' && !this.#judging);
     } catch (error) {
       if (!isSystemError(error) || (error as { path?: unknown }).path === 'standard output') throw error;
       this.#hooks.fail(this, error);

@@ -64,8 +64,9 @@ export class Sessions {
 
   /** It left nothing unread. */
   clean(): void {
-    const seen = this.#steps.slice(0, this.#seen);
-    this.#steps = this.#steps.slice(this.#seen);
+    // Who has come and not done anything yet may be about to truncate it: with some kernels that is told after the opening.
+    const seen = this.#steps.slice(0, this.#seen).replace(/o$/, '');
+    this.#steps = this.#steps.slice(seen.length);
     this.#seen = 0;
     const times = (step: string) => seen.split(step).length - 1;
     // Who only read may have been taken for a writer when he came: that is settled when he goes.

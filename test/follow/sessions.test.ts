@@ -91,6 +91,23 @@ describe.skipIf(native() === null || !isRoot)('a truncation is known to have des
     sessions.close();
   });
 
+  it('when a look comes after it was opened and before it was truncated', () => {
+    const { path, sessions } = watched();
+    const writer = openSync(path, 'r+');
+    sessions.beforeLook();
+    sessions.clean();
+    ftruncateSync(writer, 0);
+    writeSync(writer, 'new\n');
+    expect(sessions.wereOneRewriting).toBe(true);
+    sessions.beforeLook();
+    sessions.clean();
+    writeSync(writer, 'unread\n');
+    ftruncateSync(writer, 0);
+    expect(sessions.wereOneRewriting).toBe(false);
+    closeSync(writer);
+    sessions.close();
+  });
+
   it('for two names of one file too, and when one of them is no longer followed', () => {
     const { path, fd, sessions } = watched();
     const other = Sessions.of(fd)!;
