@@ -78,8 +78,8 @@ export class Follower {
   async run(outputFd: number): Promise<End> {
     this.#started = true;
     this.#guard(() => {
-      this.#sayHow();
       for (const followed of this.files) this.#look(followed);
+      this.#sayHow();
       this.#sink.idle();
       this.#every(this.#options.interval, () => {
         for (const followed of this.files) this.#look(followed);

@@ -120,8 +120,10 @@ export class Followed {
     for (;;) {
       const more = this.#readOldest();
       if (more) return true;
+      const first = this.readings.length === 0;
       if (this.#wantsName()) this.#checkName();
-      if (!this.#retireOldest()) return false;
+      // What a file that has just appeared holds already, no event tells of.
+      if (!(first && this.readings.length > 0) && !this.#retireOldest()) return false;
     }
   }
 

@@ -149,6 +149,7 @@ describe('--checkpoint', () => {
     const tail = new Following(['--debug', '-F', '--checkpoint', 'state', 'log'], { cwd: home });
     await tail.follows();
     await tail.prints('1\n');
+    await eventually('it is remembered', () => existsSync(join(home, 'state')));
     renameSync(log, `${log}.1`);
     writeFileSync(log, '');
     await tail.says(/done with the old file/);
