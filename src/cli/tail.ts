@@ -161,8 +161,8 @@ const sentences: Record<string, string> = {
   gone: 'is gone:',
 };
 
-export function render({ type, file, reason }: JsonRecord): { err: string } | undefined {
-  const sentence = sentences[type];
+export function render({ type, file, reason, certain }: JsonRecord): { err: string } | undefined {
+  const sentence = certain === false ? 'may have been lost:' : sentences[type];
   if (sentence === undefined) return undefined;
   return { err: `sluice tail: ${file}: ${sentence}${reason === undefined ? '' : ` ${reason}`}` };
 }

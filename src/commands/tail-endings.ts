@@ -133,7 +133,7 @@ export class Endings {
   }
 
   #tell({ name, label }: Operand, { parts, position, gap }: Resumption, older: OlderFile[]): void {
-    if (gap !== undefined) this.#printer.record({ type: 'lost', file: name, reason: gap });
+    if (gap !== undefined) this.#printer.record({ type: 'lost', file: name, certain: false, reason: gap });
     this.#context.debug(
       () =>
         `${label}: goes on at byte ${parts[0]?.from ?? position} of ${parts[0]?.file.name ?? name} (${older.length} older files)`,

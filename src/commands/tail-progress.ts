@@ -1,6 +1,6 @@
 // How far each file has been printed, kept in the checkpoint: saved when it is out, now and then, and at the end.
 
-import { Checkpoint, type Place, placeOf } from '../follow/checkpoint.js';
+import { Checkpoint, isOf, type Place, placeOf } from '../follow/checkpoint.js';
 import type { OpenFile, Operand } from '../follow/operand.js';
 import type { Printer } from './tail-printer.js';
 
@@ -101,6 +101,10 @@ export class Progress {
 
   #remember({ operand, file: { fd, stat }, position }: Position): void {
     if (operand.isStdin || !stat.isFile()) return;
-    this.#checkpoint.set(operand.name, placeOf(fd, stat, this.#printer.passed(operand, position)));
+    const offset = this.#printer.passed(operand, position);
+    const last = this.#checkpoint.place(operand.name);
+    // By nothing of a new file's can it be known again: by the end of the one before it can.
+    if (offset === 0 && last && last.offset > 0 && !isOf(last, stat)) return;
+    this.#checkpoint.set(operand.name, placeOf(fd, stat, offset));
   }
 }

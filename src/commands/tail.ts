@@ -58,6 +58,8 @@ class Tail {
   readonly #endings: Endings;
   #follower: Follower | undefined;
   #failed = false;
+  /** The ending of one file at least could be read. */
+  #readAny = false;
 
   constructor(options: TailOptions, context: Context) {
     this.#options = options;
@@ -117,7 +119,9 @@ class Tail {
       return this.#failed && end !== 'timeout' && end !== 'nothing left' ? 'failed' : 'refused';
     }
     if (end === 'nothing left') this.#context.fail(new SluiceError('no files remaining'));
-    return this.#failed || end === 'nothing left' ? 'failed' : 'done';
+    // Where none could be read at first, GNU's tail does not end well with its processes, whatever came later.
+    const failed = this.#failed || end === 'nothing left' || (end === 'processes' && !this.#readAny);
+    return failed ? 'failed' : 'done';
   }
 
   /** Nothing more is read; everything printed is out, and then remembered. */
@@ -164,7 +168,7 @@ class Tail {
   async #printOne(each: Operand): Promise<void> {
     const followed = this.#follower?.add(each);
     const missing = (error: unknown) => {
-      followed?.beginMissing((error as NodeJS.ErrnoException).code ?? '');
+      followed?.beginMissing();
       this.#fail(each, error);
     };
     let file: OpenFile | undefined;
@@ -173,7 +177,7 @@ class Tail {
     } catch (error) {
       missing(error);
     }
-    const unwatch = file && followed?.watch(file);
+    const watch = file && followed?.watch(file);
     let position: number | undefined;
     try {
       if (file) this.#printer.header(each);
@@ -182,15 +186,16 @@ class Tail {
       if (error instanceof OutputFailed || error instanceof Matched) throw error;
       missing(error);
     }
-    if (file && position !== undefined && followed && unwatch && this.#canFollow(followed, file)) {
-      followed.begin(file, position, unwatch);
+    if (file && position !== undefined) this.#readAny = true;
+    if (file && position !== undefined && followed && this.#canFollow(followed, file)) {
+      followed.begin(file, position, watch);
       return;
     }
     if (!followed) {
       if (file && position !== undefined) this.#progress?.done({ operand: each, file, position });
       this.#printer.ended(each);
     }
-    unwatch?.();
+    watch?.close();
     file?.close();
   }
 
@@ -203,7 +208,7 @@ class Tail {
       followed.ignored = true;
       return false;
     }
-    followed.beginMissing('');
+    followed.beginMissing();
     const what = followed.ignored ? '; giving up on this name' : '';
     this.#fail(followed.operand, new SluiceError(`nothing is ever added to this type of file${what}`, { path: label }));
     return false;

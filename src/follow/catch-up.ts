@@ -1,7 +1,7 @@
 // What lies in a log's older files: the lines that its newest file has too few of, and those that have come since a checkpoint.
 
 import { fstatSync } from 'node:fs';
-import { isIn, isInOlder, type Place } from './checkpoint.js';
+import { isIn, isInOlder, isOf, type Place } from './checkpoint.js';
 import { startOfLastLines } from './last-lines.js';
 import type { LineEnds } from './line-ends.js';
 import { type OpenFile, readAt, sizeOf } from './operand.js';
@@ -67,8 +67,6 @@ export interface Resumption {
  * all that are newer. Where it is found nowhere, everything that has changed since is printed: rather twice than not.
  */
 export async function resume(place: Place, file: OpenFile | undefined, older: OlderFile[]): Promise<Resumption> {
-  const sameInode = ({ dev, ino }: { dev: bigint; ino: bigint }) =>
-    String(dev) === place.dev && String(ino) === place.ino;
   const after = (index: number): Resumption => ({
     parts: older
       .slice(0, index + 1)
@@ -77,8 +75,9 @@ export async function resume(place: Place, file: OpenFile | undefined, older: Ol
     position: 0,
   });
   // The same file by its inode and by its content, under any name.
-  if (file && sameInode(file.stat) && isIn(place, file.fd)) return { parts: [], position: place.offset };
-  for (const [i, each] of older.entries()) if (sameInode(each.stat) && (await isInOlder(place, each))) return after(i);
+  if (file && isOf(place, file.stat) && isIn(place, file.fd)) return { parts: [], position: place.offset };
+  for (const [i, each] of older.entries())
+    if (isOf(place, each.stat) && (await isInOlder(place, each))) return after(i);
   if (place.offset > 0) {
     // A copy of it, compressed perhaps. Of several that look alike the oldest, so that there is no gap.
     for (let i = older.length - 1; i >= 0; i--) if (await isInOlder(place, older[i]!)) return after(i);

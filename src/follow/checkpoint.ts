@@ -9,10 +9,12 @@ import { resolveFile } from '../io/target.js';
 import { readAt } from './operand.js';
 import { contentOf, type OlderFile } from './rotations.js';
 
-/** A place in a file, and what the file is known by: its inode, its first bytes, and those before the place. */
+/** A place in a file, and what the file is known by: its inode and when that was made, its first bytes, and those before the place. */
 export interface Place {
   dev: string;
   ino: string;
+  /** In nanoseconds since 1970: an inode's number is soon another file's. Zero where the filesystem does not keep it. */
+  birth?: string;
   offset: number;
   /** SHA-256 of the first `headLength` bytes, and of the `windowLength` bytes before `offset`. */
   headLength: number;
@@ -26,15 +28,22 @@ export interface Place {
 const headLength = 256;
 const windowLength = 1024;
 
+export interface Inode {
+  dev: bigint;
+  ino: bigint;
+  birthtimeNs: bigint;
+}
+
 const digest = (bytes: Uint8Array): string => createHash('sha256').update(bytes).digest('hex');
 
 /** The place `offset` of the open file `fd`, by what its bytes are now. */
-export function placeOf(fd: number, { dev, ino }: { dev: bigint; ino: bigint }, offset: number): Place {
+export function placeOf(fd: number, { dev, ino, birthtimeNs }: Inode, offset: number): Place {
   const head = Buffer.alloc(Math.min(headLength, offset));
   const window = Buffer.alloc(Math.min(windowLength, offset));
   return {
     dev: String(dev),
     ino: String(ino),
+    birth: String(birthtimeNs),
     offset,
     headLength: head.length,
     head: digest(head.subarray(0, readAt(fd, head, 0))),
@@ -42,6 +51,15 @@ export function placeOf(fd: number, { dev, ino }: { dev: bigint; ino: bigint }, 
     window: digest(window.subarray(0, readAt(fd, window, offset - window.length))),
     at: Date.now(),
   };
+}
+
+/** Was `place` in this very inode? */
+export function isOf({ dev, ino, birth }: Place, inode: Inode): boolean {
+  return (
+    dev === String(inode.dev) &&
+    ino === String(inode.ino) &&
+    (birth === undefined || birth === String(inode.birthtimeNs))
+  );
 }
 
 /** Is `place` in this file: the same bytes at its beginning and before the place? */
@@ -57,7 +75,7 @@ export function isIn(place: Place, fd: number): boolean {
 
 /** The same for an older file, compressed or not. A place at offset 0 is known by the inode alone. */
 export async function isInOlder(place: Place, file: OlderFile): Promise<boolean> {
-  if (place.offset === 0) return place.dev === String(file.stat.dev) && place.ino === String(file.stat.ino);
+  if (place.offset === 0) return isOf(place, file.stat);
   if (!file.compressed) return isIn(place, file.fd);
   let head = Buffer.alloc(0);
   let window = Buffer.alloc(0);

@@ -78,8 +78,8 @@ export class Follower {
   async run(outputFd: number): Promise<End> {
     this.#started = true;
     this.#guard(() => {
-      this.#sayHow();
       for (const followed of this.files) this.#look(followed);
+      this.#sayHow();
       this.#sink.idle();
       this.#every(this.#options.interval, () => {
         for (const followed of this.files) this.#look(followed);
@@ -164,8 +164,12 @@ export class Follower {
   /** True: there is more of it. */
   #look(followed: Followed): boolean {
     if (this.#over) return false;
-    if (this.#blocked) return true;
+    if (this.#blocked) {
+      followed.glance();
+      return true;
+    }
     if (this.#sink.room().full) {
+      followed.glance();
       this.#wait();
       return true;
     }

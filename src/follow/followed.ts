@@ -1,21 +1,24 @@
 // One name on the command line while it is followed: the file it leads to, the files it led to before that may still be
 // written to, and what happened to it. Looking is always right, whatever made us look.
 
-import { closeSync, fstatSync, statSync } from 'node:fs';
+import { fstatSync, statSync } from 'node:fs';
 import { isSystemError } from '../io/failure.js';
 import { fsPath } from '../io/path.js';
 import type { Take } from './ending.js';
-import { NameWatch, watchDescriptor } from './events.js';
+import { NameWatch } from './events.js';
+import { FileWatch } from './file-watch.js';
 import { hasWriters } from './holders.js';
+import { openMissed } from './missed.js';
 import { type OpenFile, type Operand, openOperand } from './operand.js';
+import { Presence } from './presence.js';
 import { Reading } from './reading.js';
-import { closeOlder, type OlderFile, openOlder } from './rotations.js';
 
 /** What happened to a name, for people and programs. `offset`: how far the old content was read. */
 export type Happening =
   | { type: 'rotated'; offset: number }
   | { type: 'truncated'; offset: number }
-  | { type: 'lost'; offset: number; reason: string }
+  /** `certain`: there was something, of which nobody will ever know more; else that cannot be excluded. */
+  | { type: 'lost'; offset: number; certain: boolean; reason: string }
   | { type: 'appeared' }
   | { type: 'gone'; reason: string };
 
@@ -46,8 +49,6 @@ export interface FollowedOptions {
 
 /** Files that wait for their turn hold a descriptor each. */
 const mostWaiting = 32;
-/** A name that is gone for less than this is about to lead to a new file. */
-const goneAfter = 100;
 
 export class Followed {
   readonly operand: Operand;
@@ -56,15 +57,10 @@ export class Followed {
   #options: FollowedOptions;
   #hooks: FollowedHooks;
   #nameWatch: NameWatch | undefined;
-  #fileWatches = new Map<Reading, () => void>();
-  /** Modifications told of since the last look that found nothing more. */
-  #modified = 0;
-  /** It was truncated a moment ago, and modifications are still being counted. */
-  #counting = false;
-  /** The name leads nowhere, since then. */
-  #missingSince: number | undefined;
-  #missing = '';
-  #saidGone = false;
+  #fileWatches = new Map<Reading, FileWatch>();
+  /** It was truncated a moment ago, and what that destroyed is still being judged. */
+  #judging = false;
+  #presence: Presence;
   /** Nothing will come of this name any more. */
   ignored = false;
   polled = true;
@@ -73,6 +69,7 @@ export class Followed {
     this.operand = operand;
     this.#options = options;
     this.#hooks = hooks;
+    this.#presence = new Presence((change) => hooks.happened(this, change));
     if (options.events && !operand.isStdin) {
       this.#nameWatch = new NameWatch(operand.name, (kind) => {
         // The file's own watch tells of its content. That both tell keeps the kernel from merging two modifications into one event.
@@ -83,35 +80,30 @@ export class Followed {
   }
 
   /** Watch `file`, before it is read for the first time. */
-  watch(file: OpenFile): () => void {
-    if (!this.#options.events || this.operand.isStdin) return () => {};
+  watch(file: OpenFile): FileWatch | undefined {
+    if (!this.#options.events || this.operand.isStdin) return undefined;
     try {
-      const close = watchDescriptor(file.fd, this.operand.name, () => {
-        this.#modified++;
-        this.#hooks.wake(this);
-      });
+      const watch = new FileWatch(file.fd, this.operand.name, () => this.#hooks.wake(this));
       this.polled = this.#nameWatch === undefined;
-      return close;
+      return watch;
     } catch (error) {
       this.polled = true;
       this.#hooks.noEvents(this, error);
-      return () => {};
+      return undefined;
     }
   }
 
   /** Follow `file` from `position` on. */
-  begin(file: OpenFile, position: number, unwatch: () => void): void {
+  begin(file: OpenFile, position: number, watch: FileWatch | undefined): void {
     const reading = new Reading(file, position);
     this.readings.push(reading);
-    this.#fileWatches.set(reading, unwatch);
+    if (watch) this.#fileWatches.set(reading, watch);
     if (!file.seekable) this.#hooks.stream(this, file, position);
   }
 
   /** The name could not be opened at first: it is waited for, or given up. */
-  beginMissing(reason: string): void {
-    this.#missingSince = Number.NEGATIVE_INFINITY;
-    this.#missing = reason;
-    this.#saidGone = true;
+  beginMissing(): void {
+    this.#presence.neverFound();
     this.ignored = !this.#options.retry;
   }
 
@@ -124,19 +116,26 @@ export class Followed {
   look(): boolean {
     if (this.ignored) return false;
     this.#refreshNameWatch();
+    for (const waiting of this.readings.slice(1)) waiting.glance();
     for (;;) {
       const more = this.#readOldest();
       if (more) return true;
+      const first = this.readings.length === 0;
       if (this.#wantsName()) this.#checkName();
-      if (!this.#retireOldest()) return false;
+      // What a file that has just appeared holds already, no event tells of.
+      if (!(first && this.readings.length > 0) && !this.#retireOldest()) return false;
     }
+  }
+
+  /** Nothing may be taken now; see how large the files are all the same, so that it is known if what nobody has read is destroyed. */
+  glance(): void {
+    for (const reading of this.readings) reading.glance();
   }
 
   /** Milliseconds until another look is worth it though nothing tells of a change; undefined: none is. */
   nextLook(): number | undefined {
     if (this.readings.length > 1) return 50;
-    if (this.#missingSince !== undefined && !this.#saidGone) return goneAfter / 2;
-    return undefined;
+    return this.#presence.nextLook;
   }
 
   close(): void {
@@ -166,13 +165,15 @@ export class Followed {
   /** True: there is more of it right now. */
   #readOldest(): boolean {
     const reading = this.readings[0];
-    if (!reading || this.#counting) return false;
+    if (!reading || this.#judging) return false;
     try {
-      const seen = this.#modified;
+      const watch = this.#fileWatches.get(reading);
+      watch?.beforeLook();
       const look = reading.look(this.#take, this.#hooks.room);
-      if (look === 'same') this.#modified -= seen;
-      if (look === 'rewritten') this.#rewritten(reading);
-      return look === 'more';
+      if (look === 'rewritten') this.#rewritten(reading, watch);
+      else this.#tellDestroyed(reading);
+      if (look === 'same') watch?.clean();
+      return look === 'more' || (look === 'rewritten' && !this.#judging);
     } catch (error) {
       if (!isSystemError(error) || (error as { path?: unknown }).path === 'standard output') throw error;
       this.#hooks.fail(this, error);
@@ -183,29 +184,38 @@ export class Followed {
     }
   }
 
-  #rewritten(reading: Reading): void {
+  #rewritten(reading: Reading, watch: FileWatch | undefined): void {
     const offset = reading.position;
+    const cut = reading.beginsAlike(1);
     reading.restart();
     this.#hooks.ended(this);
     this.#hooks.happened(this, { type: 'truncated', offset });
-    // Each modification is told once. One truncated it, and one more wrote what it has now; any other may have added what
-    // nobody will ever read. The kernel has queued them all: after two turns of the event loop they have come. Only then the new
-    // content is read, so that the loss is told in its place.
-    const watched = !this.polled;
-    const written = fstatSync(reading.file.fd).size > 0 ? 1 : 0;
-    this.#counting = true;
-    setImmediate(() =>
-      setImmediate(() => {
-        this.#counting = false;
-        const modified = this.#modified;
-        this.#modified = 0;
-        if (!watched || modified > 1 + written) {
-          const reason = 'anything written to it after the last look and before it was truncated was not read';
-          this.#hooks.happened(this, { type: 'lost', offset, reason });
-        }
+    if (this.#tellDestroyed(reading, offset)) {
+      // There is nothing to be judged.
+    } else if (!watch || this.polled) this.#suspect(offset);
+    else {
+      // Only then the new content is read, so that the loss is told in its place.
+      this.#judging = true;
+      watch.judge(cut, (nothingLost) => {
+        this.#judging = false;
+        if (!nothingLost) this.#suspect(offset);
         this.#hooks.wake(this);
-      }),
-    );
+      });
+    }
+  }
+
+  #suspect(offset: number): void {
+    const reason = 'what was written to it after the last look and before it was truncated, if anything was';
+    this.#hooks.happened(this, { type: 'lost', offset, certain: false, reason });
+  }
+
+  /** True: it was seen to have more than was read, and has no longer; that is told. */
+  #tellDestroyed(reading: Reading, offset: number = reading.position): boolean {
+    const bytes = reading.takeDestroyed();
+    if (bytes === 0) return false;
+    const reason = `${bytes} bytes that were there, and had not been read when it was truncated`;
+    this.#hooks.happened(this, { type: 'lost', offset, certain: true, reason });
+    return true;
   }
 
   #checkName(): void {
@@ -215,7 +225,7 @@ export class Followed {
       const stat = statSync(fsPath(name), { bigint: true });
       const newest = this.readings.at(-1);
       if (newest?.is(stat)) {
-        this.#found();
+        this.#presence.found();
         return;
       }
       if (stat.isFile() || stat.isFIFO() || stat.isCharacterDevice() || stat.isSocket()) {
@@ -227,7 +237,7 @@ export class Followed {
       if (!isSystemError(error)) throw error;
       problem = error.code;
     }
-    this.#lostName(problem);
+    this.#presence.missing(problem);
   }
 
   #openNew(): void {
@@ -235,54 +245,22 @@ export class Followed {
     const newest = this.readings.at(-1);
     if (newest?.is(file.stat)) {
       file.close();
-      this.#found();
+      this.#presence.found();
       return;
     }
-    const unwatch = this.watch(file);
-    this.#found();
+    const watch = this.watch(file);
+    this.#presence.found();
     if (newest) {
       newest.lastNews = performance.now();
       this.#hooks.happened(this, { type: 'rotated', offset: newest.position });
-      this.#addMissed(newest, file);
+      // Rotated more than once since the last look: the files between the two have names with numbers now.
+      for (const missed of openMissed(this.operand.name, newest, file)) {
+        this.#hooks.debug(() => `${name(this)}: a file came and went between two looks (inode ${missed.stat.ino})`);
+        this.begin(missed, 0, this.watch(missed));
+      }
     }
-    this.begin(file, 0, unwatch);
+    this.begin(file, 0, watch);
     this.#hooks.debug(() => `${name(this)}: a new file (inode ${file.stat.ino})`);
-  }
-
-  /** Rotated more than once since the last look: the files between `newest` and `file` have names with numbers now. */
-  #addMissed(newest: Reading, file: OpenFile): void {
-    const older = openOlder(this.operand.name, file.stat, ({ stat }) => newest.is(stat));
-    const last = older.pop();
-    // Numbers may also count upwards, the highest being the newest: what was made before `newest` was not missed.
-    const between = ({ compressed, stat }: OlderFile) => !compressed && stat.birthtimeNs > newest.file.stat.birthtimeNs;
-    const known = last !== undefined && newest.is(last.stat) && older.every(between);
-    if (last) closeOlder([last]);
-    if (!known) {
-      closeOlder(older);
-      return;
-    }
-    for (const { fd, stat, name } of older.reverse()) {
-      this.#hooks.debug(() => `${name}: came and went between two looks`);
-      const missed = { fd, stat, seekable: true, start: 0, close: () => closeSync(fd) };
-      this.begin(missed, 0, this.watch(missed));
-    }
-  }
-
-  #found(): void {
-    if (this.#missingSince === undefined) return;
-    if (this.#saidGone) this.#hooks.happened(this, { type: 'appeared' });
-    this.#missingSince = undefined;
-    this.#saidGone = false;
-  }
-
-  #lostName(problem: string): void {
-    const now = performance.now();
-    if (this.#missingSince === undefined) this.#missingSince = now;
-    this.#missing = problem;
-    if (!this.#saidGone && now - this.#missingSince >= goneAfter) {
-      this.#saidGone = true;
-      this.#hooks.happened(this, { type: 'gone', reason: this.#missing });
-    }
   }
 
   /** The oldest file has a successor, or no name any more: is it done with? True: it was, and the next one's turn has come. */
@@ -291,7 +269,7 @@ export class Followed {
     if (!oldest || !this.#options.byName || this.operand.isStdin) return false;
     if (!next) {
       // Still the only one. Without a name it can be read on as long as somebody may write to it.
-      if (!this.#saidGone || fstatSync(oldest.file.fd).nlink > 0) return false;
+      if (!this.#presence.isGone || fstatSync(oldest.file.fd).nlink > 0) return false;
     }
     const idle = performance.now() - oldest.lastNews;
     let why: string | undefined;
@@ -310,7 +288,7 @@ export class Followed {
   }
 
   #forget(reading: Reading): void {
-    this.#fileWatches.get(reading)?.();
+    this.#fileWatches.get(reading)?.close();
     this.#fileWatches.delete(reading);
     reading.file.close();
   }

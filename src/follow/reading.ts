@@ -25,7 +25,9 @@ export class Reading {
   lastNews: number = performance.now();
   #window: Buffer = Buffer.alloc(0);
   #head: Buffer = Buffer.alloc(0);
+  /** The largest size it was seen to have since then: what lies beyond the position is known to exist, and unread. */
   #size = 0;
+  #destroyed = 0;
 
   constructor(file: OpenFile, position: number) {
     this.file = file;
@@ -46,27 +48,51 @@ export class Reading {
     for (let first = true; ; first = false) {
       const kept = this.#window.length;
       const got = readAt(fd, buffer, this.position - kept);
-      if (got < kept || this.#window.compare(buffer, 0, kept) !== 0 || (kept === 0 && got === 0 && this.#shrank())) {
+      const same = got >= kept && this.#window.compare(buffer, 0, kept) === 0;
+      if (!same || (kept === 0 && got === 0 && this.#shrank()) || (first && got > kept && !this.beginsAlike())) {
+        this.#count(this.position);
         return 'rewritten';
       }
-      if (got === kept) return 'same';
-      if (first && !this.#sameHead()) return 'rewritten';
+      if (got === kept) return this.#atEnd();
       const bytes = buffer.subarray(kept, got);
       const at = this.position;
       this.position += bytes.length;
       this.lastNews = performance.now();
       this.#keep(got);
       take(bytes, at);
-      if (got < buffer.length) return 'same';
+      if (got < buffer.length) return this.#atEnd();
       if (until === 0) until = this.lastNews + 20;
-      else if (this.lastNews > until) return 'more';
-      if (!room()) return 'more';
+      if (this.lastNews > until || !room()) {
+        this.glance();
+        return 'more';
+      }
     }
   }
 
-  /** Bytes that are there and have not been read, as far as the size tells. */
-  unread(): number {
-    return Math.max(0, fstatSync(this.file.fd).size - this.position);
+  /** No look now; but what is there, and what was there and has gone, is known from here on. */
+  glance(): void {
+    if (!this.file.seekable) return;
+    const { size } = fstatSync(this.file.fd);
+    this.#count(Math.max(size, this.position));
+    this.#size = Math.max(size, this.#size);
+  }
+
+  /** Bytes that were seen to be there, and were destroyed before they were read; since this was asked last. */
+  takeDestroyed(): number {
+    const bytes = this.#destroyed;
+    this.#destroyed = 0;
+    return bytes;
+  }
+
+  /** Nothing lies beyond `end` that was not read: was there more before? */
+  #count(end: number): void {
+    if (this.#size > end) this.#destroyed += this.#size - end;
+    this.#size = Math.min(this.#size, end);
+  }
+
+  #atEnd(): Look {
+    this.#count(this.position);
+    return 'same';
   }
 
   /** After `rewritten`: everything is new. */
@@ -95,7 +121,7 @@ export class Reading {
     if (this.#window.length !== length) this.#window = Buffer.allocUnsafeSlow(length);
     buffer.copy(this.#window, 0, got - length, got);
     if (this.#head.length < headSize) this.#rememberHead();
-    this.#size = this.position;
+    this.#size = Math.max(this.#size, this.position);
   }
 
   #rememberHead(): void {
@@ -103,11 +129,11 @@ export class Reading {
     this.#head = head.subarray(0, readAt(this.file.fd, head, 0));
   }
 
-  #sameHead(): boolean {
+  /** Does the file begin as it did? `least`: so many bytes at least. */
+  beginsAlike(least: number = this.#head.length): boolean {
     const length = this.#head.length;
-    if (length === 0) return true;
     const got = readAt(this.file.fd, headBuffer.subarray(0, length), 0);
-    return got === length && this.#head.compare(headBuffer, 0, length) === 0;
+    return got >= least && this.#head.compare(headBuffer, 0, got, 0, got) === 0;
   }
 
   /** Shorter than it was seen last, though nothing before the position was read. */

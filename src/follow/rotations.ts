@@ -13,19 +13,36 @@ export interface OlderFile {
   readonly stat: BigIntStats;
 }
 
+/** A rotation is over long before so many looks. */
+const tries = 10;
+
 /**
  * Opens `name`'s older files, newest first. They are held open, since a rotation may rename them at any moment; opened
  * in this order, one that is renamed meanwhile is seen twice rather than not at all, and is left out the second time.
- * Ends after the one that is `enough`.
+ * The oldest may get a name that there was not before: then once more. Ends after the one that is `enough`.
  */
 export function openOlder(
   name: string,
   current: { dev: bigint; ino: bigint } | undefined,
   enough: (file: OlderFile) => boolean = () => false,
 ): OlderFile[] {
+  for (let left = tries; ; left--) {
+    const listed = listOlder(name);
+    const files = openAll(listed, current, enough);
+    const oldest = listOlder(name).at(-1)?.path;
+    if (left === 0 || oldest === undefined || listed.some(({ path }) => path === oldest)) return files;
+    closeOlder(files);
+  }
+}
+
+function openAll(
+  listed: { path: string; compressed: boolean }[],
+  current: { dev: bigint; ino: bigint } | undefined,
+  enough: (file: OlderFile) => boolean,
+): OlderFile[] {
   const seen = new Set(current ? [`${current.dev} ${current.ino}`] : []);
   const files: OlderFile[] = [];
-  for (const { path, compressed } of listOlder(name)) {
+  for (const { path, compressed } of listed) {
     let fd: number;
     try {
       fd = openSync(fsPath(path), 'r');

@@ -14,6 +14,7 @@ import { type Pipes, pipes } from './native/pipes.js';
 import { type PlainFiles, plainFiles } from './native/plain-files.js';
 import { type Polling, polling } from './native/polling.js';
 import { type Times, times } from './native/times.js';
+import { type Watching, watching } from './native/watching.js';
 import { type XattrCalls, xattrCalls } from './native/xattr-calls.js';
 import { type Zstd, zstd } from './native/zstd.js';
 
@@ -34,6 +35,7 @@ export interface Native {
   readonly plainFiles: PlainFiles;
   readonly polling: Polling;
   readonly times: Times;
+  readonly watching: Watching;
   readonly xattrs: XattrCalls;
   /** libzstd's streams, where the system has that library; null where not. */
   readonly zstd: Zstd | null;
@@ -135,6 +137,9 @@ function grouped(libc: Libc): Native {
     },
     get times() {
       return once(times);
+    },
+    get watching() {
+      return once(watching);
     },
     get xattrs() {
       return once(xattrCalls);

@@ -5,6 +5,8 @@ import {
   readFileSync,
   readlinkSync,
   renameSync,
+  rmSync,
+  statSync,
   symlinkSync,
   truncateSync,
   writeFileSync,
@@ -137,6 +139,38 @@ describe('--checkpoint', () => {
     writeFileSync(`${log}.1`, '5\n6\n');
     writeFileSync(log, '7\n');
     expect((await once('-n', '1')).out).toBe('4\n5\n6\n7\n');
+  });
+
+  it('is not deceived by a new file that has the number of an old inode', async () => {
+    writeFileSync(log, '');
+    await once();
+    const { ino } = statSync(log);
+    writeFileSync(`${log}.1.gz`, gzipSync('1\n'));
+    for (let i = 0; i < 50; i++) {
+      // Most filesystems give the number to the next file.
+      rmSync(log);
+      writeFileSync(log, '2\n');
+      if (statSync(log).ino === ino) break;
+    }
+    expect((await once()).out).toBe('1\n2\n');
+  });
+
+  it('knows where it was though the file that it went on to was empty, and is compressed now', async () => {
+    writeFileSync(log, '1\n');
+    const tail = new Following(['--debug', '-F', '--checkpoint', 'state', 'log'], { cwd: home });
+    await tail.follows();
+    await tail.prints('1\n');
+    await eventually('it is remembered', () => existsSync(join(home, 'state')));
+    renameSync(log, `${log}.1`);
+    writeFileSync(log, '');
+    await tail.says(/done with the old file/);
+    await tail.stop();
+    writeFileSync(`${log}.3.gz`, gzipSync('1\n'));
+    writeFileSync(`${log}.2.gz`, gzipSync('2\n'));
+    writeFileSync(`${log}.1`, '3\n');
+    rmSync(log);
+    writeFileSync(log, '4\n');
+    expect(await once()).toMatchObject({ out: '2\n3\n4\n', stderr: '' });
   });
 
   it('finds the copy that copytruncate made', async () => {
