@@ -1,9 +1,9 @@
 // What a process is at this moment: its descriptors one by one, what it waits for, and the pipeline that it stands in.
 
-import { readlinkSync, statSync } from 'node:fs';
+import { lstatSync, readlinkSync, statSync } from 'node:fs';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { SluiceError } from '../io/failure.js';
-import { decodePath } from '../io/path.js';
+import { decodePath, encodePath, fsPath } from '../io/path.js';
 import { type Inferred, inferred, isUnknown, type Known, unknown } from './certainty.js';
 import { accessIn } from './openers.js';
 import { type PipeState, pipelineOf, type Stage } from './pipeline.js';
@@ -133,13 +133,12 @@ function descriptorFacts(pid: number, { fd, link }: Descriptor, table: ProcessTa
   const flags = known ? Number.parseInt(known.get('flags') ?? '0', 8) : undefined;
   const no = unknown(info === undefined ? 'it was closed meanwhile' : 'not permitted');
   const kind = kindOf(pid, fd, link);
-  const deleted = link.endsWith(' (deleted)');
   const facts: DescriptorFacts = {
     fd,
     kind: kind.kind,
     target: link,
-    ...(!link.isWellFormed() && { targetBytes: Buffer.from(link).toString('base64') }),
-    deleted,
+    ...(!link.isWellFormed() && { targetBytes: encodePath(link).toString('base64') }),
+    deleted: link.endsWith(' (deleted)') && !isNameOf(link, `/proc/${pid}/fd/${fd}`),
     access: flags === undefined ? no : accessIn(flags),
     append: flags === undefined ? no : (flags & 0o2000) !== 0,
     nonBlocking: flags === undefined ? no : (flags & 0o4000) !== 0,
@@ -168,6 +167,16 @@ function descriptorFacts(pid: number, { fd, link }: Descriptor, table: ProcessTa
   }
   if (kind.kind === 'socket') facts.peers = unknown('/proc does not tell who has the other end of a socket');
   return facts;
+}
+
+/** A file can be called `x (deleted)`, too. */
+function isNameOf(name: string, descriptor: string): boolean {
+  try {
+    const [one, other] = [lstatSync(fsPath(name), { bigint: true }), statSync(descriptor, { bigint: true })];
+    return one.ino === other.ino && one.dev === other.dev;
+  } catch {
+    return false;
+  }
 }
 
 function kindOf(pid: number, fd: number, link: string): { kind: DescriptorFacts['kind']; size: number } {

@@ -109,6 +109,21 @@ describe.runIf(linux)('a process', () => {
     expect(facts.waiting).toMatchObject({ for: 'time' });
   });
 
+  it('has files told by their bytes, and which of them have lost their name', async () => {
+    const directory = temporary();
+    const line = `exec 7>$'inv\\xff' 8>'kept (deleted)' 9>gone; rm gone; mkfifo "/dev/shm/$$"; exec 10<>"/dev/shm/$$"; rm "/dev/shm/$$"
+      echo ready; exec sleep 60`;
+    const child = spawn('bash', ['-c', line], { cwd: directory, detached: true, stdio: ['ignore', 'pipe', 'ignore'] });
+    started.push(child);
+    await new Promise((resolve) => child.stdout.once('data', resolve));
+    const { descriptors } = await inspect(child.pid!);
+    const known = (fd: number) => descriptors.find((each) => each.fd === fd) as unknown as Record<string, unknown>;
+    expect(Buffer.from(known(7)['targetBytes'] as string, 'base64').toString('latin1')).toBe(`${directory}/inv\xff`);
+    expect(known(8)).toMatchObject({ target: `${directory}/kept (deleted)`, deleted: false });
+    expect(known(9)).toMatchObject({ deleted: true });
+    expect(known(10)).toMatchObject({ kind: 'fifo', deleted: true, peers: [] });
+  });
+
   it('that is not there is an error', async () => {
     const ended = await sluice(['inspect', '--json', '--pid', '4194304']);
     expect(ended.status).toBe(1);

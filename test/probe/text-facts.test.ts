@@ -204,6 +204,60 @@ describe('encodings', () => {
   });
 
   it.each([
+    ['Russian', 'Все счастливые семьи похожи друг на друга.\nКаждая несчастливая семья несчастлива по-своему.\n'],
+    ['Japanese', '吾輩は猫である。名前はまだ無い。\nどこで生れたかとんと見当がつかぬ。何でも薄暗い所で泣いていた。\n'],
+  ])('%s without a BOM is told by where its line ends have their zero bytes', async (_, content) => {
+    for (const big of [false, true])
+      expect(await factsOf(wide(16, big, content))).toMatchObject({
+        encoding: { value: big ? 'utf-16be' : 'utf-16le', inferred: true },
+        content: { value: 'text', inferred: true },
+        lines: 2,
+        firstInvalidByte: null,
+      });
+  });
+
+  it('tables of small numbers are no text', async () => {
+    const numbers = Array.from({ length: 300 }, (_, i) => String.fromCharCode(i % 200)).join('');
+    for (const bits of [16, 32] as const)
+      for (const big of [false, true])
+        expect(await factsOf(wide(bits, big, numbers))).toMatchObject({
+          encoding: { unknown: expect.stringContaining('NUL') },
+          content: { value: 'binary', inferred: true },
+        });
+  });
+
+  it('ISO-2022 is told by its escape sequences, though every byte is ASCII', async () => {
+    const facts = await factsOf(Buffer.from('\x1b$B8cGZ$OG-$G$"$k!#L>A0$O$^$@L5$$!#\x1b(B\n'.repeat(4), 'latin1'));
+    expect(facts).toMatchObject({ encoding: { value: 'iso-2022-jp' }, content: { value: 'text' }, nonAscii: 0 });
+  });
+
+  it('bytes of which statistics say nothing have an encoding that is unknown', async () => {
+    for (const bytes of [[0xf5], [0x7f, 0xf5], [0xc3, 0x61], [0xe2, 0x82, 13]])
+      expect((await factsOf(Buffer.from(bytes))).encoding).toEqual({ unknown: expect.stringContaining('UTF-8') });
+  });
+
+  it('UTF-16 whose pair is broken by a hole is invalid at its first half', async () => {
+    const path = join(temporary(), 'file');
+    const bytes = Buffer.alloc(32);
+    bytes.write('\ufeffletters\ud83d', 'utf16le');
+    expect(bytes.readUInt16LE(16)).toBe(0xd83d);
+    bytes.writeUInt16LE(0xde00, 24);
+    writeFileSync(path, bytes);
+    const file = await open(path);
+    try {
+      const stretches = [
+        { hole: false, from: 0, to: 18 },
+        { hole: true, from: 18, to: 24 },
+        { hole: false, from: 24, to: 32 },
+      ];
+      expect((await textFacts(file.fd, { quick: false, stretches })).firstInvalidByte).toBe(16);
+      expect((await textFacts(file.fd, { quick: false })).firstInvalidByte).toBe(16);
+    } finally {
+      await file.close();
+    }
+  });
+
+  it.each([
     ['a lone high surrogate', [0x41, 0xd800, 0x42], 4],
     ['a lone low surrogate', [0x41, 0xdc00], 4],
     ['a high surrogate at the end', [0x41, 0xd83d], 4],
