@@ -222,21 +222,33 @@ describe.runIf(linux)('asked in between', () => {
     expect(JSON.parse(stderr.trim().split('\n').at(-1)!)).toMatchObject({ ended: false, bytes: 13, lines: 2 });
   });
 
-  it('SIGUSR1 before the meter is ready is answered once it is, and starts no debugger', async () => {
+  it.each([
+    ['before the meter is ready', "process.nextTick(() => process.kill(process.pid, 'SIGUSR1'));", false],
+    [
+      'before the first line of ours',
+      `process.kill(process.pid, 'SIGUSR1');
+       const { url } = require('node:inspector'), limit = Date.now() + 10_000;
+       while (url() === undefined && Date.now() < limit);`,
+      true,
+    ],
+  ])('SIGUSR1 %s is answered once it is, and leaves no debugger', async (_, code, debuggerToo) => {
     const early = join(temporary(), 'early.cjs');
-    writeFileSync(early, "process.nextTick(() => process.kill(process.pid, 'SIGUSR1'));");
-    const child = spawn(process.execPath, ['--require', early, bin, 'inspect', '--json', '-']);
+    const closed = "process.on('exit', () => console.error(String(require('node:inspector').url())));";
+    writeFileSync(early, code + closed);
+    const child = spawn(process.execPath, ['--inspect-port=0', '--require', early, bin, 'inspect', '--json', '-']);
     let stderr = '';
     child.stderr.on('data', (text) => {
       stderr += text;
     });
     const ended = outcome(child);
     child.stdin.write('x\n');
-    await eventually('a report', () => stderr.includes('\n'));
+    await eventually('a report', () => stderr.includes('{'));
     child.stdin.end();
     expect(await ended).toMatchObject({ status: 0, out: 'x\n' });
-    const reports = stderr.trim().split('\n');
+    expect(stderr.includes('Debugger listening')).toBe(debuggerToo);
+    const reports = stderr.split('\n').filter((line) => line.startsWith('{'));
     expect(reports.map((line) => JSON.parse(line))).toMatchObject([{ ended: false }, { ended: true, bytes: 2 }]);
+    expect(stderr.trim().split('\n').at(-1)).toBe('undefined');
   });
 
   it('a program that holds its output back is found out before it has written anything', async () => {
