@@ -115,7 +115,7 @@ class LazyEntry implements Entry {
 }
 
 /** What is left to say of a process that ended while it was looked at. */
-const gone = { comm: '?', state: 'X', parent: 0, group: 0, session: 0, started: 0 };
+const gone = { comm: '?', state: 'X', parent: 0, group: 0, session: 0, kernel: false, started: 0 };
 
 /** Anonymous pipes, and paths, which may be FIFOs' (in /dev/shm, too). What many have open, and is none, needs no look. */
 const isPipeName = (link: string): boolean =>

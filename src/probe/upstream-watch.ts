@@ -10,7 +10,7 @@ import { waitingOf } from './waiting.js';
 
 /** It is looked for again this often (milliseconds), until it has been seen to write. */
 const lookEvery = 500;
-/** So much may be counted as written and not have come yet: what is on the way. */
+/** So much may be counted as written and not have come yet, where it cannot be asked what is on the way. */
 const onTheWay = 64;
 
 /** What it wrote into the pipe: counted since `arrived` was 0, or since the first look if it writes elsewhere too. */
@@ -61,8 +61,10 @@ export class UpstreamWatch {
 
   /** What it wrote before the first byte came went elsewhere: a script that ended with exec, a file, a terminal. */
   #count(counters: IoCounters, arrived: number, waiting: () => number | undefined): void {
-    const came = arrived + (waiting() ?? 0);
-    const elsewhere = counters.written > came * 1.02 + onTheWay;
+    // A write is counted when its bytes are in the pipe, which is asked after: what was written there has come.
+    const inPipe = waiting();
+    const came = arrived + (inPipe ?? 0);
+    const elsewhere = counters.written > (inPipe === undefined ? came * 1.02 + onTheWay : came);
     if (came === 0) this.#before = { ...counters, arrived: 0 };
     else this.#before ??= elsewhere ? { ...counters, arrived: came } : nothing;
     const before = this.#before;

@@ -114,6 +114,28 @@ describe.runIf(linux)('the verdict on real programs', () => {
     if (native) expect(report.upstreamWrites).toMatchObject({ writes: 12 });
   });
 
+  it.runIf(native && has('python3'))(
+    'nor is what it wrote elsewhere before the meter looked, however little',
+    async () => {
+      // One write to the pipe, five to another place; it goes on once the meter has read all.
+      const program = `perl -e '
+      open my $other, ">", "/dev/null";
+      syswrite $other, "x" x 20 for 1 .. 5;
+      syswrite STDOUT, "a line\\n" x 1000;
+      open my $done, ">", $ENV{DONE};
+      my $left = pack "i", 1;
+      while (unpack "i", $left) { select undef, undef, undef, 0.02; ioctl STDOUT, 0x541b, $left }
+      select undef, undef, undef, 0.2'`;
+      const done = join(temporary(), 'done');
+      const ended = await shell(
+        `export DONE="${done}"; ${program} | { until [ -e "$DONE" ]; do :; done; sluice inspect --json -; } 2>&1 >/dev/null`,
+      );
+      const report = ended.records()[0] as unknown as Report & { upstreamWrites: { bytes?: number } };
+      expect(report.upstreamWrites.bytes ?? 0, ended.out).toBeLessThanOrEqual(report.bytes);
+      expect(report.upstreamWrites.writes ?? 0).toBeLessThanOrEqual(1);
+    },
+  );
+
   it('is unknown when nothing came, or too little to tell', async () => {
     expect((await meter('true')).verdict).toEqual({ unknown: expect.any(String) });
     expect((await meter('printf x')).verdict).toEqual({ unknown: expect.any(String) });

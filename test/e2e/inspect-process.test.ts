@@ -1,5 +1,5 @@
 import { type ChildProcess, execFileSync, spawn } from 'node:child_process';
-import { copyFileSync, readFileSync, writeFileSync } from 'node:fs';
+import { copyFileSync, existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterEach, describe, expect, it } from 'vitest';
 import { bin, eventually, isRoot, outcome, shell, sluice, temporary } from '../helpers/sluice.js';
@@ -7,6 +7,8 @@ import { onTerminal } from '../helpers/terminal.js';
 
 const native = process.env['SLUICE_NATIVE'] !== '0';
 const linux = process.platform === 'linux';
+
+const kernelThread = existsSync('/proc/2/comm') && readFileSync('/proc/2/comm', 'utf8') === 'kthreadd\n';
 
 interface Facts {
   pid: number;
@@ -122,6 +124,12 @@ describe.runIf(linux)('a process', () => {
     expect(known(8)).toMatchObject({ target: `${directory}/kept (deleted)`, deleted: false });
     expect(known(9)).toMatchObject({ deleted: true });
     expect(known(10)).toMatchObject({ kind: 'fifo', deleted: true, peers: [] });
+  });
+
+  it.runIf(kernelThread)("of the kernel's own reads nothing, and has no program", async () => {
+    const facts = await inspect(2);
+    expect(facts.waiting.for).not.toBe('read');
+    expect(facts).toMatchObject({ program: { unknown: expect.stringContaining('kernel') }, descriptors: [] });
   });
 
   it('that is not there is an error', async () => {
