@@ -20,6 +20,10 @@ const room = 256 * 1024;
 const fast = 4 * 1024 * 1024;
 /** … through pipes of this size, and after so much looked at again. */
 const capacity = 1024 * 1024;
+/** Where nobody waits for them, small writes are left to gather so long (milliseconds): less than fills such a pipe. */
+const gathering = 0.3;
+const small = 64 * 1024;
+const nobody = new Int32Array(new SharedArrayBuffer(4));
 const unseen = 128 * 1024 * 1024;
 /** The upstream is asked for its counters this often at most (milliseconds), and this often when nothing comes … */
 const askEvery = 20;
@@ -47,6 +51,8 @@ export class PipeMeter {
   #waitedFor = false;
   #asked = Number.NEGATIVE_INFINITY;
   #spliced = 0;
+  /** By the last splice. */
+  #moved = 0;
   #canSplice: boolean;
   #widened = false;
   ended = false;
@@ -169,6 +175,7 @@ export class PipeMeter {
       const count = this.#calls!.pipes.splice(this.#input.fd, null, this.#output.fd, null, capacity);
       if (count) {
         this.#spliced += count;
+        this.#moved = count;
         this.statistics.add(count, performance.now(), this.#waited, undefined);
         this.#waited = 0;
       }
@@ -188,7 +195,8 @@ export class PipeMeter {
     const polling = this.#calls?.polling;
     const { fd } = this.#input;
     const from = performance.now();
-    if (polling && splicing && polling.now(fd).readable) {
+    // What is no pipe takes all at once: then it is the input that has nothing.
+    if (polling && splicing && this.#output.pipe && polling.now(fd).readable) {
       if (!polling.hold(this.#output.fd, 'write', hold)) await Promise.race([this.#output.ready(), left]);
       return false;
     }
@@ -196,6 +204,7 @@ export class PipeMeter {
     if (!(polling && this.#input.pipe && polling.hold(fd, 'read', hold))) {
       await Promise.race([this.#input.ready(), left]);
     }
+    if (splicing && !this.#output.pipe && this.#moved < small) Atomics.wait(nobody, 0, 0, gathering);
     // The clock's grain must not make a wait look like none.
     const waited = Math.max(performance.now() - from, 1e-6);
     this.#waited += waited;

@@ -6,7 +6,7 @@ import type { ChunkStatistics } from './chunk-statistics.js';
 import type { SlotStatistics } from './pipe-slots.js';
 import { anyRemedy } from './remedies.js';
 import type { Upstream } from './upstream.js';
-import type { Written } from './upstream-watch.js';
+import type { Held, Written } from './upstream-watch.js';
 
 /**
  * line: each line when it is complete; block: when so many bytes have gathered; none: at once, lines or not;
@@ -21,8 +21,8 @@ export interface Observed {
   upstream: Upstream | undefined;
   /** The upstream's counters when last asked, and how many bytes had come from it then. */
   counters: Written | undefined;
-  /** The most that it has read while it wrote nothing, and for how long. */
-  held: { bytes: number; milliseconds: number };
+  /** The most that it has read while it wrote nothing. */
+  held: Held;
   /** How what came lay in the pipe, where that could be seen. */
   slots: SlotStatistics | undefined;
 }
@@ -258,12 +258,16 @@ function commonBlock(
   let best: { size: number | undefined; share: number } = { size: undefined, share: 0 };
   for (const size of blocks) {
     let matching = 0;
+    let single = 0;
     const slack = Math.min(longestLine, size / 4);
     for (const [each, count] of sizes) {
       // What fills a pipe may have been written in any pieces.
       if (each >= full) continue;
       if (each % size === 0 || (each <= size && each > size - slack)) matching += count;
+      if (each <= size && each > size - slack) single += count;
     }
+    // Blocks run together, but not all of them: 1024 lines in one writev are a multiple of 1024 as well.
+    if (single < matching / 10) continue;
     // Multiples of a block are multiples of its half too: the larger one needs to be as good.
     const share = matching / total;
     if (
@@ -278,13 +282,19 @@ function commonBlock(
 /** It has read and written nothing: what it read may still be in its buffer, or may not have been worth a write. */
 function byHolding({ held, statistics, ended, upstream }: Observed): Opinion | undefined {
   const { final, bursts } = statistics;
-  // What was read must have been enough for what was written: a program that has only begun has read other things.
-  const atOnce = ended && bursts <= 1 && final !== undefined && final.lines >= 2 && held.bytes >= final.bytes / 4;
-  const long = held.milliseconds >= (atOnce ? 30 : 150) && held.bytes > 0;
+  const atOnce = ended && bursts <= 1 && final !== undefined && final.lines >= 2;
+  // Of a program that has only begun, what was read may be other things, unless it was enough for what was written.
+  const enough = atOnce && held.bytes >= final.bytes / 4;
+  const often = atOnce && held.reads >= 3;
+  const long = held.milliseconds >= (enough || often ? 30 : 150) && held.bytes > 0;
   if (!long || upstream?.remedy?.passes || upstream?.unbuffered !== undefined) return undefined;
   const because = `it read ${held.bytes} bytes in ${(held.milliseconds / 1000).toFixed(1)} s and wrote nothing`;
-  if (atOnce)
-    return { buffering: 'block', certainty: 0.93, because: `${because}; then ${final!.lines} lines came at once` };
+  if (enough || often)
+    return {
+      buffering: 'block',
+      certainty: enough ? 0.93 : 0.75,
+      because: `${because}; then ${final!.lines} lines came at once`,
+    };
   return statistics.bytes === 0
     ? { buffering: 'block', certainty: 0.6, because: `${because} (or nothing of it was to be written)` }
     : undefined;
