@@ -236,25 +236,12 @@ describe('encodings', () => {
       expect((await factsOf(Buffer.from(bytes))).encoding).toEqual({ unknown: expect.stringContaining('UTF-8') });
   });
 
-  it('UTF-16 whose pair is broken by a hole is invalid at its first half', async () => {
-    const path = join(temporary(), 'file');
-    const bytes = Buffer.alloc(32);
-    bytes.write('\ufeffletters\ud83d', 'utf16le');
-    expect(bytes.readUInt16LE(16)).toBe(0xd83d);
-    bytes.writeUInt16LE(0xde00, 24);
-    writeFileSync(path, bytes);
-    const file = await open(path);
-    try {
-      const stretches = [
-        { hole: false, from: 0, to: 18 },
-        { hole: true, from: 18, to: 24 },
-        { hole: false, from: 24, to: 32 },
-      ];
-      expect((await textFacts(file.fd, { quick: false, stretches })).firstInvalidByte).toBe(16);
-      expect((await textFacts(file.fd, { quick: false })).firstInvalidByte).toBe(16);
-    } finally {
-      await file.close();
-    }
+  it('bytes of text of which no encoding can be told from them alone stay unknown', async () => {
+    const nul = { unknown: expect.stringContaining('NUL') };
+    // Both orders have zero bytes: U+4E00 and the space, or N and U+2000.
+    expect((await factsOf(wide(16, true, '一 '.repeat(40)))).encoding).toEqual(nul);
+    // One order only, but places where nobody but the writer knows what they mean.
+    expect((await factsOf(wide(16, false, '\ue001\ue123字 '.repeat(20)))).encoding).toEqual(nul);
   });
 
   it.each([
@@ -292,7 +279,51 @@ describe('encodings', () => {
   });
 });
 
+describe('holes', () => {
+  /** A hole of 8 bytes between the two, told as one and read as one. */
+  async function around(before: Buffer, after: Buffer): Promise<[told: TextFacts, read: TextFacts]> {
+    const path = join(temporary(), 'file');
+    writeFileSync(path, Buffer.concat([before, Buffer.alloc(8), after]));
+    const file = await open(path);
+    const [from, to] = [before.length, before.length + 8];
+    const stretches = [
+      { hole: false, from: 0, to: from },
+      { hole: true, from, to },
+      { hole: false, from: to, to: to + after.length },
+    ];
+    try {
+      return [
+        await textFacts(file.fd, { quick: false, stretches }),
+        await textFacts(file.fd, { quick: false, stretches: undefined }),
+      ];
+    } finally {
+      await file.close();
+    }
+  }
+
+  it.each([
+    ['a sequence of UTF-8', Buffer.from([0x61, 0xe2, 0x82]), Buffer.from([0xac, 0x0a]), { firstInvalidByte: 1 }],
+    [
+      'a pair of UTF-16',
+      Buffer.from('\ufeffletters\ud83d', 'utf16le'),
+      Buffer.from('\ude00', 'utf16le'),
+      { firstInvalidByte: 16 },
+    ],
+    ['a CRLF', Buffer.from('a\r'), Buffer.from('\nb'), { newlines: { lf: 1, crlf: 0, cr: 1 }, lines: 3 }],
+    ['a line', Buffer.from('a\nbc'), Buffer.from('d\n'), { longestLine: 11, longestLineNumber: 2, nulBytes: 8 }],
+  ])('in the middle of %s count as their zeros do', async (_, before, after, expected) => {
+    const [told, read] = await around(before, after);
+    expect(told).toEqual(read);
+    expect(told).toMatchObject(expected);
+  });
+});
+
 describe('a quick look', () => {
+  it('knows that a sequence at its end is broken if nothing could make it whole', async () => {
+    const facts = await factsOf(Buffer.concat([Buffer.alloc(65534, 'a'), Buffer.from([0xed, 0xa0, 0x80, 10])]), true);
+    expect(facts.firstInvalidByte).toBe(65534);
+  });
+
   it('reads 64 KiB, and says of the rest that it does not know', async () => {
     const facts = await factsOf(Buffer.concat([Buffer.alloc(100_000, 'line\n'), Buffer.from([0xff])]), true);
     expect(facts.bytesRead).toBe(65536);

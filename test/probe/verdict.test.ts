@@ -115,6 +115,16 @@ describe('by chunks alone', () => {
     expect(verdict({ chunks })).toMatchObject({ value: 'none' });
   });
 
+  it('nor does what had been lying there, which had time to run together', () => {
+    expect(verdict({ chunks: times(20, [4096, 136, false, 0]) }).value).toBeUndefined();
+  });
+
+  it('pieces of lines that fill a slot by chance make no block', () => {
+    const slots = new SlotStatistics(4096);
+    for (const size of [4096, 100, 90, 80]) slots.add(size, false, true);
+    expect(verdict({ chunks: [[4366, 140, false, 0]], slots }).value).toBeUndefined();
+  });
+
   it('full pipes say nothing of how they were filled', () => {
     expect(verdict({ chunks: times(20, [65536, 2184, true, 2]) }).value).not.toBe('block');
   });
@@ -143,6 +153,13 @@ describe("by the kernel's count of writes", () => {
     expect(verdict({ chunks: coalesced, counters: { written: 327680, writes: 10922 } })).toMatchObject({
       value: 'line',
     });
+  });
+
+  it('writes of which some were two blocks at once are told by their average, whatever ran together', () => {
+    const chunks = times(20, [8192, 300, false, 2] as [number, number, boolean, number]);
+    const counters = { written: 20 * 8192, writes: 39 };
+    expect(verdict({ chunks })).toMatchObject({ value: 'block', size: 8192 });
+    expect(verdict({ chunks, counters })).toMatchObject({ value: 'block', size: 4096 });
   });
 
   it('counts of a program that writes elsewhere too are not used', () => {
