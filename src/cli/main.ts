@@ -6,6 +6,8 @@ import { writeSync } from 'node:fs';
 declare const SLUICE_VERSION: string;
 
 const argv = process.argv.slice(2);
+if (argv.includes('inspect') && argv.includes('-')) rememberQuestion();
+
 let answered = false;
 if (argv.length === 1 && (argv[0] === '--version' || argv[0] === '-V')) {
   try {
@@ -26,12 +28,21 @@ function rememberQuestion(): void {
   process.on('newListener', function taken(name) {
     if (name !== 'SIGUSR1') return;
     process.removeListener('newListener', taken);
-    setImmediate(() => {
+    setImmediate(async () => {
       process.removeListener('SIGUSR1', remember);
-      if (asked) process.emit('SIGUSR1', 'SIGUSR1');
+      if ((await startedDebugger()) || asked) process.emit('SIGUSR1', 'SIGUSR1');
     });
   });
 }
-if (argv.find((argument) => !argument.startsWith('-')) === 'inspect' && argv.includes('-')) rememberQuestion();
+
+/** Did the question come before the first line of ours ran? Node has said so on stderr; its debugger's port is closed again. */
+async function startedDebugger(): Promise<boolean> {
+  if (/--inspect(-brk|-wait)?(=|\s|$)/.test(`${process.execArgv.join(' ')} ${process.env['NODE_OPTIONS'] ?? ''}`))
+    return false;
+  const { close, url } = await import('node:inspector');
+  if (url() === undefined) return false;
+  close();
+  return true;
+}
 
 if (!answered) void import('./run.js').then(({ run }) => run());

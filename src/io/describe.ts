@@ -69,7 +69,7 @@ export function describeOpen(
   file: string | number,
   mode: string,
   options: OpenOptions,
-  facts: { terminal: boolean; blockSize: number; seekable: boolean },
+  facts: { terminal: boolean; blockSize: number; seekable?: boolean | undefined },
 ): LayerDescription[] {
   const plan = planOpen(mode, options);
   const { size, lines } = chooseBuffer(plan, { terminal: () => facts.terminal, blockSize: facts.blockSize });
@@ -78,7 +78,15 @@ export function describeOpen(
   const rawMode = plan.rawMode === 'wb+' ? 'rb+' : plan.rawMode;
   const closefd = options.closefd ?? true;
   const layers: LayerDescription[] = [
-    { class: 'FileIO', name: file, mode: rawMode, closefd, blockSize, terminal, seekable },
+    {
+      class: 'FileIO',
+      name: file,
+      mode: rawMode,
+      closefd,
+      blockSize,
+      terminal,
+      ...(seekable !== undefined && { seekable }),
+    },
   ];
   if (size > 0) layers.unshift({ class: plan.layer, bufferSize: size });
   if (!plan.binary)

@@ -1,6 +1,7 @@
 // Which encoding bytes are in: by BOM, by validity, and where neither decides by statistics. Always a conclusion, never a fact.
 
 import { type Inferred, inferred, type Known, unknown } from './certainty.js';
+import type { Wide } from './wide-guess.js';
 
 export type Bom = 'utf-8' | 'utf-16le' | 'utf-16be' | 'utf-32le' | 'utf-32be';
 
@@ -30,36 +31,17 @@ export function layoutOf(encoding: string | null): Layout {
   return match ? { width: match[1] === '16' ? 2 : 4, big: match[2] === 'be' } : { width: 1, big: false };
 }
 
-/**
- * UTF-16 or UTF-32 without a BOM, by where the zero bytes of a head lie: Latin letters, digits and line ends have them in
- * one place of each unit, and only there. Undefined where that says nothing.
- */
-export function wideWithoutBom(head: Buffer): Exclude<Bom, 'utf-8'> | undefined {
-  const length = Math.min(head.length - (head.length % 4), 4096);
-  if (length < 8) return undefined;
-  const zeros = [0, 0, 0, 0];
-  for (let at = head.indexOf(0); at >= 0 && at < length; at = head.indexOf(0, at + 1)) zeros[at % 4]!++;
-  const share = zeros.map((count) => count / (length / 4)) as [number, number, number, number];
-  const [a, b, c, d] = share;
-  if (c > 0.95 && d > 0.95 && a < 0.05) return 'utf-32le';
-  if (a > 0.95 && b > 0.95 && d < 0.05) return 'utf-32be';
-  const [even, odd] = [(a + c) / 2, (b + d) / 2];
-  if (odd > 0.4 && even < 0.02) return 'utf-16le';
-  if (even > 0.4 && odd < 0.02) return 'utf-16be';
-  return undefined;
-}
-
 /** What one pass over the bytes found out. */
 export interface Evidence {
   bytes: number;
   bom: Bom | null;
-  wide: Exclude<Bom, 'utf-8'> | undefined;
+  wide: Wide | undefined;
   /** Offset of the first byte that is not valid in the BOM's encoding, or in UTF-8; null if all is. */
   firstInvalid: number | null;
   nul: number;
   control: number;
   high: number;
-  /** What statistics say of a sample of so many bytes; only where neither BOM nor validity decides. */
+  /** What statistics say of a sample of so many bytes; only where neither BOM nor validity decides, or escape sequences are there. */
   guess: { name: string; confidence: number; bytes: number } | undefined;
   /** All of the file was seen. */
   whole: boolean;
@@ -76,32 +58,29 @@ export function encodingOf(evidence: Evidence): Known<Inferred<string>> {
       ? inferred(wide, sure(0.85), 'no BOM, but its zero bytes lie as in this encoding')
       : inferred(wide, 0.3, `its zero bytes lie as in this encoding, but it is not valid from byte ${firstInvalid} on`);
   if (nul > 0) return unknown('it has NUL bytes, which text does not have');
-  if (firstInvalid === null && high === 0) return inferred('ascii', sure(0.99), 'every byte is ASCII');
+  if (firstInvalid === null && high === 0)
+    return guess === undefined
+      ? inferred('ascii', sure(0.99), 'every byte is ASCII')
+      : inferred(guess.name, sure(0.9), 'every byte is ASCII, and its escape sequences choose character sets');
   // Each sequence that is valid by chance in another encoding is about one chance in ten.
   if (firstInvalid === null) return inferred('utf-8', sure(1 - 0.1 ** Math.min(4, 1 + high / 2)), 'all of it is valid');
-  if (!guess) return unknown('it is not valid UTF-8, and nothing else fits');
+  if (!guess) return unknown('it is not valid UTF-8, and statistics do not tell what else it is');
   return inferred(
-    guess.name.toLowerCase(),
+    guess.name,
     (0.9 * guess.confidence) / 100,
     `not UTF-8 (byte ${firstInvalid}); by statistics of ${guess.bytes} bytes`,
   );
 }
 
-/** By chardet, which is loaded only for this. */
-export async function guessed(sample: Buffer): Promise<Evidence['guess']> {
-  const { analyse } = await import('chardet');
-  const [best] = analyse(sample);
-  return best && { name: best.name, confidence: best.confidence, bytes: sample.length };
-}
-
 /** Text or binary: what `file` and `grep` mean by it, which is a convention, and so a conclusion. */
 export function contentOf(evidence: Evidence): 'empty' | Inferred<'text' | 'binary'> {
-  const { bytes, bom, wide, firstInvalid, nul, control } = evidence;
+  const { bytes, bom, wide, firstInvalid, nul, control, guess } = evidence;
   if (bytes === 0) return 'empty';
   const wideText = (bom !== null && bom !== 'utf-8') || wide !== undefined;
   if (wideText && firstInvalid === null && nul === 0)
     return inferred('text', bom === null ? 0.85 : 0.98, `valid ${bom ?? wide}`);
   if (nul > 0) return inferred('binary', 0.98, `${nul} NUL ${nul === 1 ? 'byte' : 'bytes'}`);
+  if (firstInvalid === null && guess) return inferred('text', 0.85, `its escape sequences are those of ${guess.name}`);
   const share = control / bytes;
   if (firstInvalid === null)
     return share < 0.01

@@ -95,13 +95,13 @@ export function locate(path: string): Located {
     try {
       // Ask the kernel first: links of /proc lead further than their text.
       const final = statSync(fsPath(at), { bigint: true });
-      const found = lstatSync(fsPath(next), { bigint: true, throwIfNoEntry: false });
+      const found = entryAt(next);
       if (!found) return { path, symlinks, dangling: false, stat: final };
       stat = found;
       at = next;
     } catch (error) {
       if (isSystemError(error, 'ELOOP')) return { path, symlinks, dangling: 'the links lead in a circle', stat };
-      const found = lstatSync(fsPath(next), { bigint: true, throwIfNoEntry: false });
+      const found = entryAt(next);
       if (isSystemError(error, 'ENOENT', 'ENOTDIR') && !found)
         return { path, symlinks, dangling: `there is no ${next}`, stat };
       if (!found) throw error;
@@ -110,6 +110,16 @@ export function locate(path: string): Located {
     }
   }
   return { path, symlinks, dangling: false, stat };
+}
+
+/** Undefined: there is none. */
+function entryAt(path: string): BigIntStats | undefined {
+  try {
+    return lstatSync(fsPath(path), { bigint: true });
+  } catch (error) {
+    if (isSystemError(error, 'ENOENT', 'ENOTDIR')) return undefined;
+    throw error;
+  }
 }
 
 /** The facts, and the error if its content could not be read. */

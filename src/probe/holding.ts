@@ -9,6 +9,8 @@ import { remedyFor } from './remedies.js';
 /** Programs that may read much and have nothing of it to write. */
 const selects = /grep$|^rg$|awk$|^perl|^python|^ruby|^jq$/;
 
+export const hasEnded = 'it has ended';
+
 /** What it has read, by what was written to it less what still waits (or by the offset in a file), and has not written. */
 export function holdingOf(
   stage: Stage,
@@ -52,11 +54,13 @@ function consumedBy(
     .map((pid) => stages.find((each) => each.pid === pid))
     .filter((each): each is Stage => each?.role === 'stage');
   const waiting = fills.get(input)!.waiting;
-  // All that its writers ever wrote, if they write nowhere else, less what still waits.
+  // All that its writers ever wrote, if they write nowhere else, less what still waits. Without what those wrote that have ended
+  // (a shell's children come and go) it is no more than was read.
   let written = 0;
-  for (const writer of writers) {
-    if (isUnknown(writer.io) || writer.writes.length !== 1) return undefined;
-    written += writer.io.written;
+  for (const { io, writes } of writers) {
+    if (isUnknown(io) && io.unknown === hasEnded) continue;
+    if (isUnknown(io) || writes.length !== 1) return undefined;
+    written += io.written;
   }
   return writers.length === 0 ? undefined : Math.max(0, written - (isUnknown(waiting) ? 0 : waiting));
 }

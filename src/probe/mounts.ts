@@ -1,7 +1,7 @@
 // The file system that something lies on, and what it makes of a power cut.
 
-import { closeSync, constants, openSync, readlinkSync } from 'node:fs';
-import { decodePath, fsPath } from '../io/path.js';
+import { closeSync, constants, openSync, readFileSync, readlinkSync } from 'node:fs';
+import { decodePath, encodePath, fsPath } from '../io/path.js';
 import { type Inferred, inferred, isUnknown, type Known, unknown } from './certainty.js';
 import { fieldsOf, read } from './proc.js';
 
@@ -23,6 +23,7 @@ export type FilesystemDurability =
 export interface FilesystemFacts {
   type: string;
   mountPoint: string;
+  mountPointBytes?: string;
   source: string;
   readOnly: boolean;
   durability: Known<FilesystemDurability | Inferred<FilesystemDurability>>;
@@ -96,42 +97,54 @@ let known: Mount[] | undefined;
 
 /** /proc/self/mountinfo (proc(5)): once a run. */
 function mounts(): Mount[] {
-  known ??= (read('/proc/self/mountinfo') ?? '')
+  known ??= mountinfo()
     .split('\n')
     .filter(Boolean)
     .map((line) => {
       const fields = line.split(' ');
-      const rest = fields.slice(fields.indexOf('-') + 1);
+      const rest = fields.slice(fields.indexOf('-', 6) + 1);
       return {
         id: Number(fields[0]),
         device: fields[2]!,
-        mountPoint: octalEscapes(fields[4]!),
+        mountPoint: name(fields[4]!),
         options: fields[5]!.split(','),
         type: rest[0]!,
-        source: octalEscapes(rest[1]!),
+        source: name(rest[1]!),
         superOptions: rest[2]?.split(',') ?? [],
       };
     });
   return known;
 }
 
-/** Space, tab, newline and backslash stand there as octal escapes. */
-const octalEscapes = (text: string): string =>
-  text.includes('\\')
-    ? decodePath(
-        Buffer.from(
-          Buffer.from(text)
-            .toString('latin1')
-            .replace(/\\([0-7]{3})/g, (_, digits) => String.fromCharCode(Number.parseInt(digits, 8))),
-          'latin1',
-        ),
-      )
-    : text;
+function mountinfo(): string {
+  try {
+    return readFileSync('/proc/self/mountinfo', 'latin1');
+  } catch {
+    return '';
+  }
+}
+
+/** Bytes, of which space, tab, newline and backslash stand there as octal escapes. */
+const name = (text: string): string =>
+  decodePath(
+    Buffer.from(
+      text.replace(/\\([0-7]{3})/g, (_, digits) => String.fromCharCode(Number.parseInt(digits, 8))),
+      'latin1',
+    ),
+  );
 
 function factsOf(mount: Mount): FilesystemFacts {
   const { type, mountPoint, source, options, superOptions } = mount;
   const readOnly = options.includes('ro') || superOptions.includes('ro');
-  return { type, mountPoint, source, readOnly, durability: durabilityOf(mount) };
+  const bytes = mountPoint.isWellFormed() ? undefined : encodePath(mountPoint).toString('base64');
+  return {
+    type,
+    mountPoint,
+    ...(bytes !== undefined && { mountPointBytes: bytes }),
+    source,
+    readOnly,
+    durability: durabilityOf(mount),
+  };
 }
 
 function durabilityOf(mount: Mount): FilesystemFacts['durability'] {

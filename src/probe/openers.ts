@@ -1,6 +1,7 @@
 // Which processes have a file open, as a descriptor or as (part of) their program: one walk over /proc for any number of files.
 
 import { readFileSync, statSync } from 'node:fs';
+import { decodePath, fsPath } from '../io/path.js';
 import { isUnknown, type Known, unknown } from './certainty.js';
 import { argumentsOf, descriptorsOf, fieldsOf, hasProc, processes, statOf } from './proc.js';
 
@@ -24,7 +25,11 @@ export function openersOf(identities: ReadonlySet<string>): Known<Map<string, Op
   if (!hasProc()) return unknown(`not told on ${process.platform}`);
   const found = new Map([...identities].map((each) => [each, { processes: [], notPermitted: 0 } as Openers]));
   // Inode numbers as /proc/PID/maps has them, to look for before anything is taken apart.
-  const inodes = new Map([...identities].map((each) => [each.split(':')[1]!, each]));
+  const inodes = new Map<string, string[]>();
+  for (const each of identities) {
+    const inode = each.split(':')[1]!;
+    inodes.set(inode, [...(inodes.get(inode) ?? []), each]);
+  }
   let denied = 0;
   for (const pid of processes()) {
     if (pid === process.pid) continue;
@@ -48,7 +53,7 @@ export function openersOf(identities: ReadonlySet<string>): Known<Map<string, Op
 
 export const identityKey = (stat: { dev: bigint; ino: bigint }): string => `${stat.dev}:${stat.ino}`;
 
-function identityOf(path: string): string | undefined {
+function identityOf(path: string | Buffer): string | undefined {
   try {
     return identityKey(statSync(path, { bigint: true }));
   } catch {
@@ -65,8 +70,8 @@ function opener(openers: Openers, pid: number): Opener {
   return entry;
 }
 
-/** The identities among `inodes` that the process has mapped. A mapping's device is compared by way of its own name. */
-function mappedBy(pid: number, inodes: ReadonlyMap<string, string>): Set<string> {
+/** The identities among `inodes` that the process has mapped. */
+function mappedBy(pid: number, inodes: ReadonlyMap<string, string[]>): Set<string> {
   const mapped = new Set<string>();
   let maps: Buffer;
   try {
@@ -74,16 +79,30 @@ function mappedBy(pid: number, inodes: ReadonlyMap<string, string>): Set<string>
   } catch {
     return mapped;
   }
-  for (const [inode, identity] of inodes) {
-    const at = maps.indexOf(` ${inode} `);
-    if (at < 0) continue;
-    const line = maps.subarray(maps.lastIndexOf(10, at) + 1, maps.indexOf(10, at)).toString('latin1');
-    const [, , , device] = line.split(' ');
-    const [major, minor] = device!.split(':').map((part) => BigInt(Number.parseInt(part, 16)));
-    const dev = (minor! & 0xffn) | ((major! & 0xfffn) << 8n) | ((minor! & ~0xffn) << 12n) | ((major! & ~0xfffn) << 32n);
-    if (identity === `${dev}:${inode}`) mapped.add(identity);
-  }
+  for (const [inode, identities] of inodes)
+    for (let at = maps.indexOf(` ${inode} `); at >= 0; at = maps.indexOf(` ${inode} `, at + 1)) {
+      const end = maps.indexOf(10, at);
+      const line = maps.subarray(maps.lastIndexOf(10, at) + 1, end < 0 ? maps.length : end).toString('latin1');
+      const identity = identityOfMapping(pid, line, inode, identities);
+      if (identity !== undefined) mapped.add(identity);
+    }
   return mapped;
+}
+
+/**
+ * `from-to rights offset major:minor inode name`. A file system with devices of its own for stat (btrfs, overlay) shows another
+ * one here: then the name is asked.
+ */
+function identityOfMapping(pid: number, line: string, inode: string, identities: string[]): string | undefined {
+  const [, device, found, name] = /^\S+ \S+ \S+ (\S+) (\d+) +(.*)$/.exec(line) ?? [];
+  if (found !== inode) return undefined;
+  const [major, minor] = device!.split(':').map((part) => BigInt(Number.parseInt(part, 16)));
+  const dev = (minor! & 0xffn) | ((major! & 0xfffn) << 8n) | ((minor! & ~0xffn) << 12n) | ((major! & ~0xfffn) << 32n);
+  const identity = `${dev}:${inode}`;
+  if (identities.includes(identity)) return identity;
+  const path = decodePath(Buffer.from(name!.replace(/\\012/g, '\n'), 'latin1'));
+  const named = path.startsWith('/') ? identityOf(fsPath(`/proc/${pid}/root${path}`)) : undefined;
+  return named !== undefined && identities.includes(named) ? named : undefined;
 }
 
 /** By the flags in fdinfo: octal, as open(2) has them. */

@@ -20,10 +20,17 @@ const room = 256 * 1024;
 const fast = 4 * 1024 * 1024;
 /** … through pipes of this size, and after so much looked at again. */
 const capacity = 1024 * 1024;
+/** Where nobody waits for them, small writes are left to gather so long (milliseconds): less than fills such a pipe. */
+const gathering = 0.3;
+const small = 64 * 1024;
+const nobody = new Int32Array(new SharedArrayBuffer(4));
 const unseen = 128 * 1024 * 1024;
-/** The upstream is asked for its counters this often at most (milliseconds), and this often when nothing comes. */
+/** The upstream is asked for its counters this often at most (milliseconds), and this often when nothing comes … */
 const askEvery = 20;
 const tick = 100;
+/** … but more often at first: many pipelines are over soon. */
+const quickTick = 25;
+const quickly = 1000;
 
 export interface MeterOptions {
   onBytes?: (bytes: number) => void;
@@ -44,6 +51,8 @@ export class PipeMeter {
   #waitedFor = false;
   #asked = Number.NEGATIVE_INFINITY;
   #spliced = 0;
+  /** By the last splice. */
+  #moved = 0;
   #canSplice: boolean;
   #widened = false;
   ended = false;
@@ -72,11 +81,13 @@ export class PipeMeter {
       leave = reject;
     });
     left.catch(() => {});
-    const timer = setInterval(() => {
+    const look = () => {
       this.#ask();
       this.#options.onBytes?.(0);
       if (this.#output.gone()) leave(new SluiceError('nobody reads any more', { code: 'EPIPE', syscall: 'write' }));
-    }, tick);
+      timer = setTimeout(look, this.elapsed < quickly ? quickTick : tick);
+    };
+    let timer = setTimeout(look, quickTick);
     try {
       await this.#move(left);
       // It has closed its end; its counters stay until its parent asks how it ended.
@@ -85,7 +96,7 @@ export class PipeMeter {
       this.statistics.endBurst();
       this.#elapsed = performance.now() - this.#started;
     } finally {
-      clearInterval(timer);
+      clearTimeout(timer);
       this.#input.close();
       this.#output.close();
     }
@@ -164,6 +175,7 @@ export class PipeMeter {
       const count = this.#calls!.pipes.splice(this.#input.fd, null, this.#output.fd, null, capacity);
       if (count) {
         this.#spliced += count;
+        this.#moved = count;
         this.statistics.add(count, performance.now(), this.#waited, undefined);
         this.#waited = 0;
       }
@@ -183,7 +195,8 @@ export class PipeMeter {
     const polling = this.#calls?.polling;
     const { fd } = this.#input;
     const from = performance.now();
-    if (polling && splicing && polling.now(fd).readable) {
+    // What is no pipe takes all at once: then it is the input that has nothing.
+    if (polling && splicing && this.#output.pipe && polling.now(fd).readable) {
       if (!polling.hold(this.#output.fd, 'write', hold)) await Promise.race([this.#output.ready(), left]);
       return false;
     }
@@ -191,6 +204,7 @@ export class PipeMeter {
     if (!(polling && this.#input.pipe && polling.hold(fd, 'read', hold))) {
       await Promise.race([this.#input.ready(), left]);
     }
+    if (splicing && !this.#output.pipe && this.#moved < small) Atomics.wait(nobody, 0, 0, gathering);
     // The clock's grain must not make a wait look like none.
     const waited = Math.max(performance.now() - from, 1e-6);
     this.#waited += waited;

@@ -1,7 +1,7 @@
 // A pipeline as stages: who writes to whom, who waits for whom, who has read and not written, who only holds pipes open.
 
 import { type Inferred, isUnknown, type Known, unknown } from './certainty.js';
-import { holdingOf } from './holding.js';
+import { hasEnded, holdingOf } from './holding.js';
 import { type Finding, findingsOf } from './pipeline-findings.js';
 import { fillOf, type Pipe, type ProcessTable, pidsOf } from './process-table.js';
 import { type Remedy, remedyFor } from './remedies.js';
@@ -130,7 +130,7 @@ function stageOf(
     writes,
     io:
       io === undefined
-        ? unknown('it has ended')
+        ? unknown(hasEnded)
         : isUnknown(io)
           ? io
           : { read: io.read, written: io.written, writes: io.writes },

@@ -16,6 +16,8 @@ export interface ProcessStat {
   parent: number;
   group: number;
   session: number;
+  /** It is a thread of the kernel's own. */
+  kernel: boolean;
   /** Started so many clock ticks after boot: with the pid it names a process for good. */
   started: number;
 }
@@ -27,6 +29,9 @@ export interface Descriptor {
 }
 
 export const hasProc = (): boolean => process.platform === 'linux';
+
+/** PF_KTHREAD. */
+const kernelThread = 0x20_0000;
 
 /** All processes there are at this moment (threads are not among them). */
 export function processes(): number[] {
@@ -53,6 +58,7 @@ export function statOf(pid: number): ProcessStat | undefined {
     parent: Number(fields[1]),
     group: Number(fields[2]),
     session: Number(fields[3]),
+    kernel: (Number(fields[6]) & kernelThread) !== 0,
     started: Number(fields[19]),
   };
 }

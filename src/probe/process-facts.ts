@@ -1,15 +1,15 @@
 // What a process is at this moment: its descriptors one by one, what it waits for, and the pipeline that it stands in.
 
-import { readlinkSync, statSync } from 'node:fs';
+import { lstatSync, readlinkSync, statSync } from 'node:fs';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { SluiceError } from '../io/failure.js';
-import { decodePath } from '../io/path.js';
+import { isSystemError, SluiceError } from '../io/failure.js';
+import { decodePath, encodePath, fsPath } from '../io/path.js';
 import { type Inferred, inferred, isUnknown, type Known, unknown } from './certainty.js';
 import { accessIn } from './openers.js';
-import { type PipeState, pipelineOf, type Stage } from './pipeline.js';
+import { type Pipeline, type PipeState, pipelineOf, type Stage } from './pipeline.js';
 import type { Finding } from './pipeline-findings.js';
 import { type Descriptor, fieldsOf, hasProc, statOf } from './proc.js';
-import { fillOf, ProcessTable } from './process-table.js';
+import { type Entry, fillOf, ProcessTable } from './process-table.js';
 import { countersOf, type IoCounters } from './upstream.js';
 import { threadsOf, type Waiting, waitingOf } from './waiting.js';
 
@@ -57,6 +57,8 @@ export interface ProcessFacts {
   notPermitted: number;
 }
 
+const mostLooks = 3;
+const soon = 5;
 /** What looks like a deadlock is looked at again after so long (milliseconds). */
 const again = 25;
 
@@ -74,10 +76,8 @@ const states: Record<string, string> = {
 export async function processFacts(pid: number): Promise<ProcessFacts> {
   if (!hasProc()) throw new SluiceError(`processes are not told on ${process.platform}`, { code: 'ENOSYS' });
   if (!statOf(pid)) throw new SluiceError(`there is no process ${pid}`, { code: 'ESRCH' });
-  const table = new ProcessTable();
-  const entry = table.entries.get(pid);
-  if (!entry) throw new SluiceError(`process ${pid} has ended`, { code: 'ESRCH' });
-  const { stages, pipes, findings } = pipelineOf(table, pid);
+  const { table, entry, pipeline } = await settledLook(pid);
+  const { stages, pipes, findings } = pipeline;
   const confirmed = await confirm(pid, stages, findings);
   const { stat } = entry;
   const status = fieldsOf(`/proc/${pid}/status`);
@@ -103,6 +103,26 @@ export async function processFacts(pid: number): Promise<ProcessFacts> {
   };
 }
 
+/** A stage that reads now and then, and has written nothing, may be at it just now: it is looked at a few times more. */
+async function settledLook(pid: number): Promise<{ table: ProcessTable; entry: Entry; pipeline: Pipeline }> {
+  for (let looks = 1; ; looks++) {
+    const table = new ProcessTable();
+    const entry = table.entries.get(pid);
+    if (!entry) throw new SluiceError(`process ${pid} has ended`, { code: 'ESRCH' });
+    const pipeline = pipelineOf(table, pid);
+    const busy = pipeline.stages.some(
+      ({ waiting, io, reads, writes }) =>
+        !isUnknown(waiting) &&
+        waiting.for === 'running' &&
+        !isUnknown(io) &&
+        io.written === 0 &&
+        reads.length * writes.length > 0,
+    );
+    if (!busy || looks === mostLooks) return { table, entry, pipeline };
+    await sleep(soon);
+  }
+}
+
 /** One look at many processes is not one moment: a deadlock is one only if nothing has moved a little later. */
 async function confirm(pid: number, stages: Stage[], findings: Finding[]): Promise<Finding[]> {
   if (!findings.some(({ kind }) => kind === 'deadlock')) return findings;
@@ -122,8 +142,10 @@ async function confirm(pid: number, stages: Stage[], findings: Finding[]): Promi
 function programOf(pid: number): Known<string> {
   try {
     return decodePath(readlinkSync(`/proc/${pid}/exe`, { encoding: 'buffer' }));
-  } catch {
-    return unknown('not permitted');
+  } catch (error) {
+    return unknown(
+      isSystemError(error, 'ENOENT') ? 'it has none: it has ended, or is part of the kernel' : 'not permitted',
+    );
   }
 }
 
@@ -133,13 +155,12 @@ function descriptorFacts(pid: number, { fd, link }: Descriptor, table: ProcessTa
   const flags = known ? Number.parseInt(known.get('flags') ?? '0', 8) : undefined;
   const no = unknown(info === undefined ? 'it was closed meanwhile' : 'not permitted');
   const kind = kindOf(pid, fd, link);
-  const deleted = link.endsWith(' (deleted)');
   const facts: DescriptorFacts = {
     fd,
     kind: kind.kind,
     target: link,
-    ...(!link.isWellFormed() && { targetBytes: Buffer.from(link).toString('base64') }),
-    deleted,
+    ...(!link.isWellFormed() && { targetBytes: encodePath(link).toString('base64') }),
+    deleted: link.endsWith(' (deleted)') && !isNameOf(link, `/proc/${pid}/fd/${fd}`),
     access: flags === undefined ? no : accessIn(flags),
     append: flags === undefined ? no : (flags & 0o2000) !== 0,
     nonBlocking: flags === undefined ? no : (flags & 0o4000) !== 0,
@@ -168,6 +189,16 @@ function descriptorFacts(pid: number, { fd, link }: Descriptor, table: ProcessTa
   }
   if (kind.kind === 'socket') facts.peers = unknown('/proc does not tell who has the other end of a socket');
   return facts;
+}
+
+/** A file can be called `x (deleted)`, too. */
+function isNameOf(name: string, descriptor: string): boolean {
+  try {
+    const [one, other] = [lstatSync(fsPath(name), { bigint: true }), statSync(descriptor, { bigint: true })];
+    return one.ino === other.ino && one.dev === other.dev;
+  } catch {
+    return false;
+  }
 }
 
 function kindOf(pid: number, fd: number, link: string): { kind: DescriptorFacts['kind']; size: number } {

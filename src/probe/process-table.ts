@@ -115,11 +115,12 @@ class LazyEntry implements Entry {
 }
 
 /** What is left to say of a process that ended while it was looked at. */
-const gone = { comm: '?', state: 'X', parent: 0, group: 0, session: 0, started: 0 };
+const gone = { comm: '?', state: 'X', parent: 0, group: 0, session: 0, kernel: false, started: 0 };
 
-/** Anonymous pipes, and paths, which may be FIFOs'. /dev and regular files' folders need no look. */
+/** Anonymous pipes, and paths, which may be FIFOs' (in /dev/shm, too). What many have open, and is none, needs no look. */
 const isPipeName = (link: string): boolean =>
-  link.startsWith('pipe:[') || (link.startsWith('/') && !link.startsWith('/dev/') && !link.startsWith('/proc/'));
+  link.startsWith('pipe:[') ||
+  (link.startsWith('/') && !/^\/(dev\/(null|zero|u?random|tty\w*|pts|ptmx|console|kmsg)|proc)(\/|$)/.test(link));
 
 function isFifo({ pid, fd }: End): boolean {
   try {

@@ -1,5 +1,6 @@
 // How a file lies on its device and in memory: holes, extents, pages in the cache.
 
+import { isSystemError } from '../io/failure.js';
 import { dataSegments } from '../io/holes.js';
 import { native, nativeReason } from '../io/native.js';
 import { type Inferred, inferred, type Known, unknown } from './certainty.js';
@@ -34,7 +35,7 @@ function cacheOf(fd: number): StorageFacts['cache'] {
   try {
     const pages = calls.pageCache.of(fd);
     if (!pages) return unknown('not permitted: the kernel tells it to the owner, and to those who may write');
-    const old = 'needs cachestat(2), Linux 6.5';
+    const old = "needs cachestat(2): Linux 6.5, and a file that is not an overlay's";
     return {
       pages: pages.cached,
       bytes: pages.cached * pages.pageSize,
@@ -94,7 +95,7 @@ function extentsOf(fd: number): StorageFacts['extents'] {
     return facts;
   } catch (error) {
     return unknown(
-      (error as { code?: string }).code === 'EOPNOTSUPP' || (error as { code?: string }).code === 'ENOTTY'
+      isSystemError(error, 'ENOTSUP', 'EOPNOTSUPP', 'ENOTTY')
         ? 'this file system does not tell (no FIEMAP)'
         : (error as Error).message,
     );

@@ -6,19 +6,10 @@ import { setImmediate as turn } from 'node:timers/promises';
 import { isSystemError } from '../io/failure.js';
 import type { Inferred, Known } from './certainty.js';
 import { unknown } from './certainty.js';
-import {
-  type Bom,
-  bomLength,
-  bomOf,
-  contentOf,
-  type Evidence,
-  encodingOf,
-  guessed,
-  layoutOf,
-  wideWithoutBom,
-} from './encoding.js';
+import { type Bom, bomLength, bomOf, contentOf, type Evidence, encodingOf, layoutOf } from './encoding.js';
 import { type ScanCounts, TextScan } from './text-scan.js';
 import { firstInvalidIn, incompleteTail } from './utf8.js';
+import { wideWithoutBom } from './wide-guess.js';
 
 export interface TextFacts {
   content: Known<'empty' | Inferred<'text' | 'binary'>>;
@@ -118,6 +109,7 @@ class TextReader {
   #kept = 0;
   #sample: Buffer[] = [];
   #sampled = 0;
+  #escapes: Buffer | undefined;
   #highSeen = 0;
   ended = false;
 
@@ -172,6 +164,8 @@ class TextReader {
     this.#width = width;
     this.#big = big;
     if (this.#bom !== null) this.#scan.leaveOut(bomLength(this.#bom));
+    // ISO-2022: which character set the ASCII bytes that follow stand for.
+    if (start.includes('\x1b$')) this.#escapes = Buffer.from(start.subarray(0, sampleSize));
   }
 
   #narrow(count: number): void {
@@ -225,10 +219,7 @@ class TextReader {
       nul: counts.nul,
       control: counts.control,
       high: counts.high - (this.#bom === null ? 0 : this.#width > 1 ? 1 : 3),
-      guess:
-        firstInvalid !== null && counts.nul === 0 && this.#width === 1 && this.#bom === null
-          ? await guessed(Buffer.concat(this.#sample))
-          : undefined,
+      guess: await this.#guess(firstInvalid, counts),
       whole: !partial,
     };
     const { lf, cr, crlf } = counts;
@@ -265,6 +256,14 @@ class TextReader {
       controlBytes: no,
       nonAscii: no,
     };
+  }
+
+  /** Statistics cost chardet's loading: only for what nothing else decides. */
+  async #guess(firstInvalid: number | null, { nul, high }: ScanCounts): Promise<Evidence['guess']> {
+    if (nul > 0 || this.#width > 1 || this.#bom !== null) return undefined;
+    if (firstInvalid !== null) return (await import('./encoding-statistics.js')).guessed(Buffer.concat(this.#sample));
+    if (high > 0 || !this.#escapes) return undefined;
+    return (await import('./encoding-statistics.js')).guessedByEscapes(this.#escapes);
   }
 
   #invalidAt(counts: ScanCounts, partial: boolean): number | null {

@@ -92,6 +92,10 @@ export class TextScan {
     this.#add('nul', length / width);
     this.#add('current', length);
     this.#wasm.afterCR.value = 0n;
+    if (this.#wasm.surrogate.value !== 0) {
+      this.#wasm.surrogate.value = 0;
+      if (this.#wasm.invalid.value < 0n) this.#wasm.invalid.value = this.#wasm.seen.value - 2n;
+    }
     this.#wasm.seen.value += BigInt(length);
   }
 

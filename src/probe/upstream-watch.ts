@@ -10,14 +10,22 @@ import { waitingOf } from './waiting.js';
 
 /** It is looked for again this often (milliseconds), until it has been seen to write. */
 const lookEvery = 500;
-/** So much may be counted as written and not have come yet: what is on the way. */
-const onTheWay = 64;
+/** So much is not worth a thought: threads wake each other by writes of 8 bytes. */
+const little = 64;
 
 /** What it wrote into the pipe: counted since `arrived` was 0, or since the first look if it writes elsewhere too. */
 export interface Written extends IoCounters {
   arrived: number;
 }
 
+/** What it has read and may hold. */
+export interface Held {
+  bytes: number;
+  reads: number;
+  milliseconds: number;
+}
+
+const noneHeld: Held = { bytes: 0, reads: 0, milliseconds: 0 };
 const nothing: Written = { read: 0, reads: 0, written: 0, writes: 0, arrived: 0 };
 
 export class UpstreamWatch {
@@ -25,10 +33,10 @@ export class UpstreamWatch {
   upstream: Known<Upstream>;
   writers: Known<Peer[]>;
   counters: Written | undefined;
-  /** The most that it has read, and for how long, without writing anything. */
-  held = { bytes: 0, milliseconds: 0 };
+  /** The most that it has read, in how many reads and how long, without writing anything. */
+  held: Held = noneHeld;
   #before: Written | undefined;
-  #base: { read: number; written: number; at: number } | undefined;
+  #base: (IoCounters & { at: number }) | undefined;
   #settled = false;
   #looked: number;
   #wrote = false;
@@ -61,8 +69,11 @@ export class UpstreamWatch {
 
   /** What it wrote before the first byte came went elsewhere: a script that ended with exec, a file, a terminal. */
   #count(counters: IoCounters, arrived: number, waiting: () => number | undefined): void {
-    const came = arrived + (waiting() ?? 0);
-    const elsewhere = counters.written > came * 1.02 + onTheWay;
+    // A write is counted when its bytes are in the pipe, which is asked after: what was written there has come, but where it
+    // cannot be asked.
+    const inPipe = waiting();
+    const came = arrived + (inPipe ?? 0);
+    const elsewhere = counters.written > (inPipe === undefined ? came * 1.02 : came) + little;
     if (came === 0) this.#before = { ...counters, arrived: 0 };
     else this.#before ??= elsewhere ? { ...counters, arrived: came } : nothing;
     const before = this.#before;
@@ -77,13 +88,14 @@ export class UpstreamWatch {
   }
 
   /** Until it has waited for input, what it reads is itself: libraries, a script. */
-  #hold({ read, written }: IoCounters, now: number): void {
+  #hold(counters: IoCounters, now: number): void {
     const { pid } = this.upstream as Upstream;
     this.#settled ||= waitsForInput(pid);
     if (!this.#settled) return;
-    if (!this.#base || written !== this.#base.written) this.#base = { read, written, at: now };
-    const bytes = read - this.#base.read;
-    if (bytes > this.held.bytes) this.held = { bytes, milliseconds: now - this.#base.at };
+    if (counters.written !== this.#base?.written) this.#base = { ...counters, at: now };
+    const { read, reads, at } = this.#base!;
+    const bytes = counters.read - read;
+    if (bytes > this.held.bytes) this.held = { bytes, reads: counters.reads - reads, milliseconds: now - at };
   }
 
   /** Again, as long as it has not been found, or has become another program (a shell's exec), or writes nothing. */
@@ -113,7 +125,7 @@ export class UpstreamWatch {
   #forgetHeld(): void {
     this.#base = undefined;
     this.#settled = false;
-    this.held = { bytes: 0, milliseconds: 0 };
+    this.held = noneHeld;
   }
 }
 

@@ -1,12 +1,13 @@
 // How the program before us in a pipe buffers what it writes: concluded from the sizes and ends of what comes, from the kernel's
 // count of its writes, and from what is known of it. Each kind of evidence gives an opinion; agreement makes it surer.
 
+import { commonBlock, fullPipe, wholeLineBlock, writtenBlock } from './block-sizes.js';
 import { type Inferred, inferred, type Known, unknown } from './certainty.js';
 import type { ChunkStatistics } from './chunk-statistics.js';
 import type { SlotStatistics } from './pipe-slots.js';
 import { anyRemedy } from './remedies.js';
 import type { Upstream } from './upstream.js';
-import type { Written } from './upstream-watch.js';
+import type { Held, Written } from './upstream-watch.js';
 
 /**
  * line: each line when it is complete; block: when so many bytes have gathered; none: at once, lines or not;
@@ -21,8 +22,8 @@ export interface Observed {
   upstream: Upstream | undefined;
   /** The upstream's counters when last asked, and how many bytes had come from it then. */
   counters: Written | undefined;
-  /** The most that it has read while it wrote nothing, and for how long. */
-  held: { bytes: number; milliseconds: number };
+  /** The most that it has read while it wrote nothing. */
+  held: Held;
   /** How what came lay in the pipe, where that could be seen. */
   slots: SlotStatistics | undefined;
 }
@@ -42,12 +43,6 @@ interface Opinion {
   certainty: number;
   because: string;
 }
-
-/** A pipe holds so much, unless it was changed. */
-const full = 65536;
-
-/** Sizes of buffers that are in use: C stdio, Perl and Python, and larger ones that programs choose. */
-const blocks = [4096, 8192, 16384, 32768, 65536, 131072, 262144, 1048576, 1024, 2048, 512];
 
 export function verdictOf(observed: Observed): Verdict {
   const { upstream, statistics } = observed;
@@ -126,7 +121,7 @@ function byCounters({ counters, statistics }: Observed): Opinion | undefined {
   if (!counters || counters.writes === 0 || statistics.lines === 0) return undefined;
   const { written, writes, arrived } = counters;
   // It writes elsewhere too, and the counters do not say how much: then they say nothing. Some may be on the way.
-  const onTheWay = arrived >= full ? 2 ** 21 : 64;
+  const onTheWay = arrived >= fullPipe ? 2 ** 21 : 64;
   if (written < arrived * 0.95 - 64 || written > arrived * 1.1 + onTheWay) return undefined;
   const average = written / writes;
   const line = statistics.seenBytes / statistics.lines;
@@ -146,22 +141,11 @@ function byCounters({ counters, statistics }: Observed): Opinion | undefined {
     return statistics.lines < 2 || written < statistics.bytes
       ? undefined
       : { buffering: 'block', certainty: 0.8, because: `all ${statistics.lines} lines came in one write` };
-  const exactly = blocks.find((size) => size > line && isCount(writes, written / size));
-  const nearly = blocks.find(
-    (size) =>
-      size > 2 * statistics.longestLine &&
-      writes >= Math.ceil(written / size) &&
-      writes <= Math.ceil(written / (size - statistics.longestLine)),
-  );
-  const size = exactly ?? nearly;
+  const size = writtenBlock(writes, written, line, statistics.longestLine);
   if (size === undefined) return undefined;
   const because = average === size ? `${writes} writes of ${size} bytes` : `${sizes}: blocks of ${size}`;
   return { buffering: 'block', size, certainty: writes < 4 ? 0.85 : 0.97, because };
 }
-
-/** Are so many writes of a full block what was expected? One or two in a thousand may be of another size. */
-const isCount = (writes: number, expected: number): boolean =>
-  writes < 20 ? Math.ceil(expected) === writes : Math.abs(writes - expected) <= 1 + expected / 500;
 
 const burstsEndLines = ({ bursts, burstsEndingLine, final }: ChunkStatistics): number =>
   bursts === 0 ? (final?.endsLine ? 1 : 0) : burstsEndingLine / bursts;
@@ -191,19 +175,6 @@ function bySlots({ slots, statistics, upstream }: Observed): Opinion | undefined
     certainty: Math.min(0.92, 0.8 + 0.02 * broken),
     because: `${broken} ${broken === 1 ? 'slot' : 'slots'} of the pipe ended with a line for which the next had no room left`,
   };
-}
-
-/** The block of which Python's kind fills as much as whole lines do: always a little less than it holds. */
-function wholeLineBlock({ wholeLines, full, fullEndingLine }: SlotStatistics, longestLine: number): number | undefined {
-  let total = 0;
-  for (const count of wholeLines.values()) total += count;
-  // A block of another kind ends with a line now and then, and the last of all nearly always.
-  if (total < (full - fullEndingLine) / 40) return undefined;
-  return blocks.find((size) => {
-    let fitting = 0;
-    for (const [bytes, count] of wholeLines) if (bytes <= size && bytes > size - longestLine) fitting += count;
-    return longestLine < size / 4 && fitting >= 2 && fitting >= 0.75 * total;
-  });
 }
 
 /** Sizes and ends of chunks that were waited for, and so are what was written. */
@@ -248,43 +219,22 @@ function byChunks({ statistics, ended, counters }: Observed): Opinion | undefine
   return undefined;
 }
 
-/** The block that most sizes are: exactly, or up to a line less (Python fills a block with whole lines). */
-function commonBlock(
-  sizes: ReadonlyMap<number, number>,
-  longestLine: number,
-): { size: number | undefined; share: number } {
-  let total = 0;
-  for (const count of sizes.values()) total += count;
-  let best: { size: number | undefined; share: number } = { size: undefined, share: 0 };
-  for (const size of blocks) {
-    let matching = 0;
-    const slack = Math.min(longestLine, size / 4);
-    for (const [each, count] of sizes) {
-      // What fills a pipe may have been written in any pieces.
-      if (each >= full) continue;
-      if (each % size === 0 || (each <= size && each > size - slack)) matching += count;
-    }
-    // Multiples of a block are multiples of its half too: the larger one needs to be as good.
-    const share = matching / total;
-    if (
-      share > best.share + 0.05 ||
-      (share >= best.share - 0.05 && best.size !== undefined && size > best.size && share > 0.6)
-    )
-      best = { size, share };
-  }
-  return best;
-}
-
 /** It has read and written nothing: what it read may still be in its buffer, or may not have been worth a write. */
 function byHolding({ held, statistics, ended, upstream }: Observed): Opinion | undefined {
   const { final, bursts } = statistics;
-  // What was read must have been enough for what was written: a program that has only begun has read other things.
-  const atOnce = ended && bursts <= 1 && final !== undefined && final.lines >= 2 && held.bytes >= final.bytes / 4;
-  const long = held.milliseconds >= (atOnce ? 30 : 150) && held.bytes > 0;
+  const atOnce = ended && bursts <= 1 && final !== undefined && final.lines >= 2;
+  // Of a program that has only begun, what was read may be other things, unless it was enough for what was written.
+  const enough = atOnce && held.bytes >= final.bytes / 4;
+  const often = atOnce && held.reads >= 3;
+  const long = held.milliseconds >= (enough || often ? 30 : 150) && held.bytes > 0;
   if (!long || upstream?.remedy?.passes || upstream?.unbuffered !== undefined) return undefined;
   const because = `it read ${held.bytes} bytes in ${(held.milliseconds / 1000).toFixed(1)} s and wrote nothing`;
-  if (atOnce)
-    return { buffering: 'block', certainty: 0.93, because: `${because}; then ${final!.lines} lines came at once` };
+  if (enough || often)
+    return {
+      buffering: 'block',
+      certainty: enough ? 0.93 : 0.75,
+      because: `${because}; then ${final!.lines} lines came at once`,
+    };
   return statistics.bytes === 0
     ? { buffering: 'block', certainty: 0.6, because: `${because} (or nothing of it was to be written)` }
     : undefined;

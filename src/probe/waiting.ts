@@ -80,6 +80,8 @@ export function waitingOf(pid: number): Known<Waiting> {
   if (stat.state === 'Z' || stat.state === 'X') return { for: 'ended' };
   if (stat.state === 'T' || stat.state === 't') return { for: 'stopped' };
   if (stat.state === 'R') return { for: 'running' };
+  // Of those /proc/PID/syscall tells call 0, which would be read.
+  if (stat.kernel) return byKernelFunction(pid, stat.state);
   const line = read(`/proc/${pid}/syscall`)?.trim();
   if (line === 'running') return { for: 'running' };
   if (line !== undefined && /^\d/.test(line)) return bySyscall(pid, line.split(' '));

@@ -1,4 +1,4 @@
-import { execFileSync, spawn } from 'node:child_process';
+import { execFileSync, spawn, spawnSync } from 'node:child_process';
 import {
   chmodSync,
   closeSync,
@@ -142,6 +142,76 @@ print(json.dumps({'count':holes,'bytes':total}))`,
     const shm = (await inspect('/dev/shm')).record;
     expect(shm['filesystem']).toMatchObject({ type: 'tmpfs', durability: 'volatile' });
   });
+
+  it('name the encoding of old texts, by statistics and marked so', async () => {
+    const directory = temporary();
+    const texts = {
+      'iso-8859-1': Buffer.from('Les élèves français préfèrent le café à la crème brûlée.\n'.repeat(9), 'latin1'),
+      // "Happy families are all alike", in Russian.
+      'koi8-r': Buffer.from(
+        'f7d3c520d3dec1d3d4ccc9d7d9c520d3c5cdd8c920d0cfc8cfd6c920c4d2d5c720cec120c4d2d5c7c10a',
+        'hex',
+      ),
+      shift_jis: Buffer.from(
+        '8ce494 79 82cd 944c 82c5 82a0 82e9 8142 96bc 914f 82cd 82dc 82be 96b3 82a2 8142 0a'.replaceAll(' ', ''),
+        'hex',
+      ),
+    };
+    for (const [name, bytes] of Object.entries(texts)) writeFileSync(join(directory, name), bytes);
+    const ended = await sluice(['inspect', '--json', ...Object.keys(texts)], { cwd: directory });
+    expect(ended.status).toBe(0);
+    expect(ended.records().map(({ encoding }) => encoding)).toEqual(
+      Object.keys(texts).map((value) => expect.objectContaining({ value, inferred: true })),
+    );
+  });
+
+  /** Needs root, and a place where root may mount. */
+  const mayMount = (() => {
+    if (!linux || !isRoot) return false;
+    const place = temporary();
+    if (spawnSync('mount', ['-t', 'tmpfs', 'none', place]).status !== 0) return false;
+    return spawnSync('umount', [place]).status === 0;
+  })();
+
+  it.runIf(mayMount)('name a mount point whatever its bytes', async () => {
+    const directory = temporary();
+    const names = ['sp ace', 'new\nline', 'back\\slash', 'a - b'];
+    const ended = await shell(
+      `set -- 'sp ace' $'new\\nline' 'back\\slash' 'a - b' $'inv\\xff'
+       for name in "$@"; do mkdir "$name" && mount -t tmpfs none "$name" && echo x >"$name/file" || exit; done
+       sluice inspect --json */file; umount "$@"`,
+      { cwd: directory },
+    );
+    const points = ended.records().map(({ filesystem }) => filesystem as Record<string, string>);
+    expect(points.map(({ mountPoint }) => mountPoint).sort()).toEqual(
+      [...names, 'inv\udcff'].map((name) => join(directory, name)).sort(),
+    );
+    const bytes = points.find(({ mountPointBytes }) => mountPointBytes)!['mountPointBytes']!;
+    expect(Buffer.from(bytes, 'base64').subarray(-4)).toEqual(Buffer.from('inv\xff', 'latin1'));
+  });
+
+  it.runIf(mayMount && native)(
+    'are true of an overlay, whose pages and mappings are those of the file below',
+    async () => {
+      const directory = temporary();
+      const ended = await shell(
+        `mkdir base lower upper work over && mount -t tmpfs none base && mkdir base/upper base/work
+       cp "$(command -v sleep)" lower/program
+       mount -t overlay none -o lowerdir=lower,upperdir=base/upper,workdir=base/work over || exit
+       over/program 60 & sleep=$!
+       until grep -q "/over/program" /proc/$sleep/maps; do :; done
+       sluice inspect --json over/program; kill $sleep; wait $sleep 2>/dev/null; umount over base`,
+        { cwd: directory },
+      );
+      const [record] = ended.records();
+      expect(record).toMatchObject({
+        filesystem: { type: 'overlay', durability: 'layered' },
+        openedBy: { processes: [{ mapped: true, descriptors: [] }] },
+        cache: { dirty: { unknown: expect.stringContaining('overlay') } },
+      });
+      expect((record!['cache'] as { pages: number }).pages).toBeGreaterThan(0);
+    },
+  );
 });
 
 describe('kinds', () => {
@@ -179,9 +249,11 @@ describe('kinds', () => {
     symlinkSync('sub/second', join(directory, 'first'));
     symlinkSync('nowhere', join(directory, 'dangling'));
     symlinkSync('circle', join(directory, 'circle'));
-    const ended = await sluice(['inspect', '--json', 'first', 'dangling', 'circle'], { cwd: directory });
+    symlinkSync('file/below', join(directory, 'below'));
+    const ended = await sluice(['inspect', '--json', 'first', 'dangling', 'circle', 'below'], { cwd: directory });
     expect(ended.status).toBe(0);
-    const [first, dangling, circle] = ended.records();
+    const [first, dangling, circle, below] = ended.records();
+    expect(below).toMatchObject({ kind: 'symlink', dangling: expect.stringContaining('file/below') });
     expect(first).toMatchObject({ kind: 'file', lines: 1, dangling: false });
     expect((first!['symlinks'] as { target: string }[]).map(({ target }) => target)).toEqual(['sub/second', '../file']);
     expect(dangling).toMatchObject({ kind: 'symlink', dangling: expect.stringContaining('nowhere') });

@@ -114,6 +114,28 @@ describe.runIf(linux)('the verdict on real programs', () => {
     if (native) expect(report.upstreamWrites).toMatchObject({ writes: 12 });
   });
 
+  it.runIf(native && has('python3'))(
+    'nor is what it wrote elsewhere before the meter looked, however little',
+    async () => {
+      // One write to the pipe, five to another place; it goes on once the meter has read all.
+      const program = `perl -e '
+      open my $other, ">", "/dev/null";
+      syswrite $other, "x" x 20 for 1 .. 5;
+      syswrite STDOUT, "a line\\n" x 1000;
+      open my $done, ">", $ENV{DONE};
+      my $left = pack "i", 1;
+      while (unpack "i", $left) { select undef, undef, undef, 0.02; ioctl STDOUT, 0x541b, $left }
+      select undef, undef, undef, 0.2'`;
+      const done = join(temporary(), 'done');
+      const ended = await shell(
+        `export DONE="${done}"; ${program} | { until [ -e "$DONE" ]; do :; done; sluice inspect --json -; } 2>&1 >/dev/null`,
+      );
+      const report = ended.records()[0] as unknown as Report & { upstreamWrites: { bytes?: number } };
+      expect(report.upstreamWrites.bytes ?? 0, ended.out).toBeLessThanOrEqual(report.bytes);
+      expect(report.upstreamWrites.writes ?? 0).toBeLessThanOrEqual(1);
+    },
+  );
+
   it('is unknown when nothing came, or too little to tell', async () => {
     expect((await meter('true')).verdict).toEqual({ unknown: expect.any(String) });
     expect((await meter('printf x')).verdict).toEqual({ unknown: expect.any(String) });
@@ -222,21 +244,33 @@ describe.runIf(linux)('asked in between', () => {
     expect(JSON.parse(stderr.trim().split('\n').at(-1)!)).toMatchObject({ ended: false, bytes: 13, lines: 2 });
   });
 
-  it('SIGUSR1 before the meter is ready is answered once it is, and starts no debugger', async () => {
+  it.each([
+    ['before the meter is ready', "process.nextTick(() => process.kill(process.pid, 'SIGUSR1'));", false],
+    [
+      'before the first line of ours',
+      `process.kill(process.pid, 'SIGUSR1');
+       const { url } = require('node:inspector'), limit = Date.now() + 10_000;
+       while (url() === undefined && Date.now() < limit);`,
+      true,
+    ],
+  ])('SIGUSR1 %s is answered once it is, and leaves no debugger', async (_, code, debuggerToo) => {
     const early = join(temporary(), 'early.cjs');
-    writeFileSync(early, "process.nextTick(() => process.kill(process.pid, 'SIGUSR1'));");
-    const child = spawn(process.execPath, ['--require', early, bin, 'inspect', '--json', '-']);
+    const closed = "process.on('exit', () => console.error(String(require('node:inspector').url())));";
+    writeFileSync(early, code + closed);
+    const child = spawn(process.execPath, ['--inspect-port=0', '--require', early, bin, 'inspect', '--json', '-']);
     let stderr = '';
     child.stderr.on('data', (text) => {
       stderr += text;
     });
     const ended = outcome(child);
     child.stdin.write('x\n');
-    await eventually('a report', () => stderr.includes('\n'));
+    await eventually('a report', () => stderr.includes('{'));
     child.stdin.end();
     expect(await ended).toMatchObject({ status: 0, out: 'x\n' });
-    const reports = stderr.trim().split('\n');
+    expect(stderr.includes('Debugger listening')).toBe(debuggerToo);
+    const reports = stderr.split('\n').filter((line) => line.startsWith('{'));
     expect(reports.map((line) => JSON.parse(line))).toMatchObject([{ ended: false }, { ended: true, bytes: 2 }]);
+    expect(stderr.trim().split('\n').at(-1)).toBe('undefined');
   });
 
   it('a program that holds its output back is found out before it has written anything', async () => {

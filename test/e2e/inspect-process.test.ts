@@ -1,5 +1,5 @@
 import { type ChildProcess, execFileSync, spawn } from 'node:child_process';
-import { copyFileSync, readFileSync, writeFileSync } from 'node:fs';
+import { copyFileSync, existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterEach, describe, expect, it } from 'vitest';
 import { bin, eventually, isRoot, outcome, shell, sluice, temporary } from '../helpers/sluice.js';
@@ -7,6 +7,8 @@ import { onTerminal } from '../helpers/terminal.js';
 
 const native = process.env['SLUICE_NATIVE'] !== '0';
 const linux = process.platform === 'linux';
+
+const kernelThread = existsSync('/proc/2/comm') && readFileSync('/proc/2/comm', 'utf8') === 'kthreadd\n';
 
 interface Facts {
   pid: number;
@@ -107,6 +109,27 @@ describe.runIf(linux)('a process', () => {
     expect(descriptor(6)).toMatchObject({ kind: 'file', access: 'write', append: true, size: 0 });
     expect(descriptor(7)).toMatchObject({ access: 'read-write', append: false, offset: 0 });
     expect(facts.waiting).toMatchObject({ for: 'time' });
+  });
+
+  it('has files told by their bytes, and which of them have lost their name', async () => {
+    const directory = temporary();
+    const line = `exec 7>$'inv\\xff' 8>'kept (deleted)' 9>gone; rm gone; mkfifo "/dev/shm/$$"; exec 10<>"/dev/shm/$$"; rm "/dev/shm/$$"
+      echo ready; exec sleep 60`;
+    const child = spawn('bash', ['-c', line], { cwd: directory, detached: true, stdio: ['ignore', 'pipe', 'ignore'] });
+    started.push(child);
+    await new Promise((resolve) => child.stdout.once('data', resolve));
+    const { descriptors } = await inspect(child.pid!);
+    const known = (fd: number) => descriptors.find((each) => each.fd === fd) as unknown as Record<string, unknown>;
+    expect(Buffer.from(known(7)['targetBytes'] as string, 'base64').toString('latin1')).toBe(`${directory}/inv\xff`);
+    expect(known(8)).toMatchObject({ target: `${directory}/kept (deleted)`, deleted: false });
+    expect(known(9)).toMatchObject({ deleted: true });
+    expect(known(10)).toMatchObject({ kind: 'fifo', deleted: true, peers: [] });
+  });
+
+  it.runIf(kernelThread)("of the kernel's own reads nothing, and has no program", async () => {
+    const facts = await inspect(2);
+    expect(facts.waiting.for).not.toBe('read');
+    expect(facts).toMatchObject({ program: { unknown: expect.stringContaining('kernel') }, descriptors: [] });
   });
 
   it('that is not there is an error', async () => {

@@ -204,6 +204,47 @@ describe('encodings', () => {
   });
 
   it.each([
+    ['Russian', 'Все счастливые семьи похожи друг на друга.\nКаждая несчастливая семья несчастлива по-своему.\n'],
+    ['Japanese', '吾輩は猫である。名前はまだ無い。\nどこで生れたかとんと見当がつかぬ。何でも薄暗い所で泣いていた。\n'],
+  ])('%s without a BOM is told by where its line ends have their zero bytes', async (_, content) => {
+    for (const big of [false, true])
+      expect(await factsOf(wide(16, big, content))).toMatchObject({
+        encoding: { value: big ? 'utf-16be' : 'utf-16le', inferred: true },
+        content: { value: 'text', inferred: true },
+        lines: 2,
+        firstInvalidByte: null,
+      });
+  });
+
+  it('tables of small numbers are no text', async () => {
+    const numbers = Array.from({ length: 300 }, (_, i) => String.fromCharCode(i % 200)).join('');
+    for (const bits of [16, 32] as const)
+      for (const big of [false, true])
+        expect(await factsOf(wide(bits, big, numbers))).toMatchObject({
+          encoding: { unknown: expect.stringContaining('NUL') },
+          content: { value: 'binary', inferred: true },
+        });
+  });
+
+  it('ISO-2022 is told by its escape sequences, though every byte is ASCII', async () => {
+    const facts = await factsOf(Buffer.from('\x1b$B8cGZ$OG-$G$"$k!#L>A0$O$^$@L5$$!#\x1b(B\n'.repeat(4), 'latin1'));
+    expect(facts).toMatchObject({ encoding: { value: 'iso-2022-jp' }, content: { value: 'text' }, nonAscii: 0 });
+  });
+
+  it('bytes of which statistics say nothing have an encoding that is unknown', async () => {
+    for (const bytes of [[0xf5], [0x7f, 0xf5], [0xc3, 0x61], [0xe2, 0x82, 13]])
+      expect((await factsOf(Buffer.from(bytes))).encoding).toEqual({ unknown: expect.stringContaining('UTF-8') });
+  });
+
+  it('bytes of text of which no encoding can be told from them alone stay unknown', async () => {
+    const nul = { unknown: expect.stringContaining('NUL') };
+    // Both orders have zero bytes: U+4E00 and the space, or N and U+2000.
+    expect((await factsOf(wide(16, true, '一 '.repeat(40)))).encoding).toEqual(nul);
+    // One order only, but places where nobody but the writer knows what they mean.
+    expect((await factsOf(wide(16, false, '\ue001\ue123字 '.repeat(20)))).encoding).toEqual(nul);
+  });
+
+  it.each([
     ['a lone high surrogate', [0x41, 0xd800, 0x42], 4],
     ['a lone low surrogate', [0x41, 0xdc00], 4],
     ['a high surrogate at the end', [0x41, 0xd83d], 4],
@@ -238,7 +279,51 @@ describe('encodings', () => {
   });
 });
 
+describe('holes', () => {
+  /** A hole of 8 bytes between the two, told as one and read as one. */
+  async function around(before: Buffer, after: Buffer): Promise<[told: TextFacts, read: TextFacts]> {
+    const path = join(temporary(), 'file');
+    writeFileSync(path, Buffer.concat([before, Buffer.alloc(8), after]));
+    const file = await open(path);
+    const [from, to] = [before.length, before.length + 8];
+    const stretches = [
+      { hole: false, from: 0, to: from },
+      { hole: true, from, to },
+      { hole: false, from: to, to: to + after.length },
+    ];
+    try {
+      return [
+        await textFacts(file.fd, { quick: false, stretches }),
+        await textFacts(file.fd, { quick: false, stretches: undefined }),
+      ];
+    } finally {
+      await file.close();
+    }
+  }
+
+  it.each([
+    ['a sequence of UTF-8', Buffer.from([0x61, 0xe2, 0x82]), Buffer.from([0xac, 0x0a]), { firstInvalidByte: 1 }],
+    [
+      'a pair of UTF-16',
+      Buffer.from('\ufeffletters\ud83d', 'utf16le'),
+      Buffer.from('\ude00', 'utf16le'),
+      { firstInvalidByte: 16 },
+    ],
+    ['a CRLF', Buffer.from('a\r'), Buffer.from('\nb'), { newlines: { lf: 1, crlf: 0, cr: 1 }, lines: 3 }],
+    ['a line', Buffer.from('a\nbc'), Buffer.from('d\n'), { longestLine: 11, longestLineNumber: 2, nulBytes: 8 }],
+  ])('in the middle of %s count as their zeros do', async (_, before, after, expected) => {
+    const [told, read] = await around(before, after);
+    expect(told).toEqual(read);
+    expect(told).toMatchObject(expected);
+  });
+});
+
 describe('a quick look', () => {
+  it('knows that a sequence at its end is broken if nothing could make it whole', async () => {
+    const facts = await factsOf(Buffer.concat([Buffer.alloc(65534, 'a'), Buffer.from([0xed, 0xa0, 0x80, 10])]), true);
+    expect(facts.firstInvalidByte).toBe(65534);
+  });
+
   it('reads 64 KiB, and says of the rest that it does not know', async () => {
     const facts = await factsOf(Buffer.concat([Buffer.alloc(100_000, 'line\n'), Buffer.from([0xff])]), true);
     expect(facts.bytesRead).toBe(65536);

@@ -3,7 +3,7 @@ import { isUnknown } from '../../src/probe/certainty.js';
 import { ChunkStatistics } from '../../src/probe/chunk-statistics.js';
 import { SlotStatistics } from '../../src/probe/pipe-slots.js';
 import type { Upstream } from '../../src/probe/upstream.js';
-import type { Written } from '../../src/probe/upstream-watch.js';
+import type { Held, Written } from '../../src/probe/upstream-watch.js';
 import { verdictOf } from '../../src/probe/verdict.js';
 
 interface Case {
@@ -11,21 +11,13 @@ interface Case {
   chunks?: [number, number, boolean, number][];
   line?: number;
   counters?: Partial<Written>;
-  held?: { bytes: number; milliseconds: number };
+  held?: Partial<Held>;
   upstream?: Upstream;
   ended?: boolean;
   slots?: SlotStatistics;
 }
 
-function verdict({
-  chunks = [],
-  line = 30,
-  counters,
-  held = { bytes: 0, milliseconds: 0 },
-  upstream,
-  ended = true,
-  slots,
-}: Case) {
+function verdict({ chunks = [], line = 30, counters, held, upstream, ended = true, slots }: Case) {
   const statistics = new ChunkStatistics();
   statistics.longestLine = line;
   let now = 0;
@@ -38,7 +30,7 @@ function verdict({
     statistics,
     ended,
     upstream,
-    held,
+    held: { bytes: 0, reads: 0, milliseconds: 0, ...held },
     slots,
     counters: counters && {
       read: 0,
@@ -81,6 +73,14 @@ describe('by chunks alone', () => {
     expect(verdict({ line: 35, chunks })).toMatchObject({ value: 'block', size: 8192 });
   });
 
+  it('1024 lines at once, as Node writes them into a pipe that was full, are no blocks', () => {
+    const chunks = Array.from(
+      { length: 30 },
+      (_, i) => [1024 * (27 - (i % 3)), 1024, true, 2] as [number, number, boolean, number],
+    );
+    expect(verdict({ line: 27, chunks }).value).not.toBe('block');
+  });
+
   it('single lines are line-buffered, the surer the more of them came', () => {
     const few = verdict({ chunks: times(2, [30, 1, true, 20]) });
     const many = verdict({ chunks: times(20, [30, 1, true, 20]) });
@@ -115,6 +115,16 @@ describe('by chunks alone', () => {
     expect(verdict({ chunks })).toMatchObject({ value: 'none' });
   });
 
+  it('nor does what had been lying there, which had time to run together', () => {
+    expect(verdict({ chunks: times(20, [4096, 136, false, 0]) }).value).toBeUndefined();
+  });
+
+  it('pieces of lines that fill a slot by chance make no block', () => {
+    const slots = new SlotStatistics(4096);
+    for (const size of [4096, 100, 90, 80]) slots.add(size, false, true);
+    expect(verdict({ chunks: [[4366, 140, false, 0]], slots }).value).toBeUndefined();
+  });
+
   it('full pipes say nothing of how they were filled', () => {
     expect(verdict({ chunks: times(20, [65536, 2184, true, 2]) }).value).not.toBe('block');
   });
@@ -145,6 +155,13 @@ describe("by the kernel's count of writes", () => {
     });
   });
 
+  it('writes of which some were two blocks at once are told by their average, whatever ran together', () => {
+    const chunks = times(20, [8192, 300, false, 2] as [number, number, boolean, number]);
+    const counters = { written: 20 * 8192, writes: 39 };
+    expect(verdict({ chunks })).toMatchObject({ value: 'block', size: 8192 });
+    expect(verdict({ chunks, counters })).toMatchObject({ value: 'block', size: 4096 });
+  });
+
   it('counts of a program that writes elsewhere too are not used', () => {
     expect(verdict({ chunks: coalesced, counters: { written: 99_000_000, writes: 24_170 } }).value).not.toBe('block');
   });
@@ -167,6 +184,14 @@ describe("by the kernel's count of writes", () => {
       [90, 3, true, 0],
     ];
     expect(verdict({ chunks: more, counters: { written: 90, writes: 1, arrived: 90 } }).value).toBeUndefined();
+  });
+
+  it('several reads of a little are enough, if the meter came late, but less sure', () => {
+    const held = { bytes: 72, reads: 3, milliseconds: 80 };
+    const late = verdict({ chunks: [[900, 30, true, 80]], held, counters: {} });
+    expect(late).toMatchObject({ value: 'block' });
+    expect(late.certainty).toBeLessThan(0.9);
+    expect(verdict({ chunks: [[900, 30, true, 80]], held: { ...held, reads: 2 }, counters: {} }).value).toBeUndefined();
   });
 
   it('what it read before it could have been its input is not what it held back', () => {

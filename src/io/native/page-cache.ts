@@ -1,6 +1,6 @@
 // What the kernel keeps of a file in memory: cachestat(2), or mincore(2) where that is missing.
 
-import { accessSync, constants, fstatSync } from 'node:fs';
+import { accessSync, constants, fstatSync, statfsSync } from 'node:fs';
 import type { Libc } from './libc.js';
 
 /** Counted in pages of `pageSize` bytes; `dirty` and `writeback` are null where only mincore could be asked. */
@@ -21,6 +21,7 @@ export interface PageCache {
 
 /** Address space for mincore at a time: 1 GiB, which needs 256 KiB of answers. */
 const window = 2 ** 30;
+const overlay = 0x794c7630;
 
 export function pageCache(libc: Libc): PageCache {
   const c = libc.functions({
@@ -64,6 +65,8 @@ export function pageCache(libc: Libc): PageCache {
   return {
     of(fd) {
       const pageSize = c.getpagesize();
+      // An overlay's file has no pages of its own: a mapping leads to those of the file below, cachestat does not.
+      if (statfsSync(`/proc/self/fd/${fd}`).type === overlay) return byMincore(fd, pageSize);
       // struct cachestat_range: u64 offset, length (0: to the end). struct cachestat: u64 cache, dirty, writeback, evicted, recently evicted.
       const range = Buffer.alloc(16);
       const counts = Buffer.alloc(40);
