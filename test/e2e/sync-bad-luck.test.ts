@@ -17,7 +17,8 @@ import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { native } from '../../src/io/native.js';
 import { canMount, type Filesystem, loopMount } from '../helpers/loop-mount.js';
 import { nastyTree, treeLines } from '../helpers/nasty-tree.js';
-import { bin, command, outcome, sluice, temporary } from '../helpers/sluice.js';
+import { bin, command, outcome, shell, sluice, temporary } from '../helpers/sluice.js';
+import { hasStrace, strace } from '../helpers/strace.js';
 
 const exact = native() !== null;
 const comparable = exact ? {} : { xattrs: false, times: 'none' as const };
@@ -128,6 +129,54 @@ describe('with too little', () => {
     expect(ended.stderr.replace(/.*(kept everything|is a socket).*\n/g, '')).toBe('');
     expect(ended.status).toBe(0);
     expect(treeLines(at('dst'), comparable)).toEqual(treeLines(at('src'), asSource));
+  });
+});
+
+describe('ended before it is over', () => {
+  const many = (files: number) => {
+    for (let i = 0; i < 40; i++) {
+      mkdirSync(at('src', `d${i}`, 'sub'), { recursive: true });
+      for (let k = 0; k < files; k++) writeFileSync(at('src', `d${i}`, 'sub', `f${k}`), `${k}`);
+    }
+  };
+  const temps = () =>
+    (existsSync(at('dst')) ? (readdirSync(at('dst'), { recursive: true }) as string[]) : [])
+      .concat(readdirSync(dir))
+      .filter((name) => name.includes('.sluice-'));
+
+  it.each([
+    'sync -v',
+    'sync -v --durable',
+    'sync --json --jobs 1',
+    'copy -rTv',
+    'copy -aT --json --durable',
+  ])('%s, whose reader leaves, or whose output is full: told by the status, and no temp file is left', async (line) => {
+    many(2);
+    const pipe = await shell(`sluice ${line} src dst | head -n 1 > first; exit \${PIPESTATUS[0]}`, { cwd: dir });
+    expect([pipe.status, pipe.stderr, temps()]).toEqual([141, '', []]);
+    rmSync(at('dst'), { recursive: true });
+    const full = await shell(`sluice ${line} src dst > /dev/full`, { cwd: dir });
+    expect([full.status, temps()]).toEqual([1, []]);
+    expect(full.stderr).toMatch(/^sluice \w+: standard output: no space left on device \(ENOSPC, write\)\n/);
+    expect(full.stderr).not.toContain(' at ');
+  });
+
+  it.skipIf(!hasStrace)('by a signal, while what is staged is on its way to storage and to its names', () => {
+    many(2);
+    for (const [call, when] of [
+      ['fsync', 1],
+      ['fsync', 40],
+      ['?rename,?renameat,?renameat2', 20],
+    ] as const) {
+      rmSync(at('dst'), { recursive: true, force: true });
+      const { signal } = strace(process.execPath, [bin, 'sync', '--durable', at('src'), at('dst')], {
+        inject: [`${call}:signal=TERM:when=${when}`],
+        trace: call,
+        // One thread of the pool, so that the signal comes once: a second one skips the clean-up.
+        env: { ...process.env, UV_THREADPOOL_SIZE: '1' },
+      });
+      expect([call, when, signal, temps()]).toEqual([call, when, 'SIGTERM', []]);
+    }
   });
 });
 
