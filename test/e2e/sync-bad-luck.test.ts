@@ -89,6 +89,43 @@ describe('after a power cut', () => {
   }
 });
 
+describe('--durable', () => {
+  // Without native calls names are looked up in /proc, which strace does not see through.
+  it.skipIf(!hasStrace || !exact).each(['sync --durable', 'copy -aT --durable', 'sync --durable --jobs 1'])(
+    '%s: no file gets its name before it is on stable storage, and every directory that got names follows',
+    (line) => {
+      for (let i = 0; i < 30; i++) {
+        mkdirSync(at('src', `d${i}`), { recursive: true });
+        for (const name of ['one', 'two']) writeFileSync(at('src', `d${i}`, name), `${i}`);
+      }
+      writeFileSync(at('src/large'), Buffer.alloc(5 << 20, 'large'));
+      const { status, calls } = strace(process.execPath, [bin, ...line.split(' '), at('src'), at('dst')], {
+        trace: 'fsync,?rename,?renameat,?renameat2',
+        decode: true,
+      });
+      expect(status).toBe(0);
+      // Calls of several threads are told in two halves: the first has the descriptor, the second is the end.
+      const synced = (path: string): number =>
+        calls.findIndex((call) => call.startsWith('fsync(') && call.includes(`<${path}>`));
+      let renamed = 0;
+      const last = new Map<string, number>();
+      for (const [i, call] of calls.entries()) {
+        const [, directory, temp] = /^rename\w*\(\d+<([^>]*)>, "([^"]*\.sluice-[^"]*)"/.exec(call) ?? [];
+        if (temp === undefined) continue;
+        renamed++;
+        const before = synced(`${directory}/${temp}`);
+        expect([temp, before >= 0 && before < i]).toEqual([temp, true]);
+        last.set(directory!, i);
+      }
+      expect(renamed).toBeGreaterThan(60);
+      for (const [directory, at] of last) {
+        const after = calls.findLastIndex((call) => call.startsWith('fsync(') && call.includes(`<${directory}>`));
+        expect([directory, after > at]).toEqual([directory, true]);
+      }
+    },
+  );
+});
+
 describe('with too little', () => {
   it.skipIf(!canMount('ext4'))(
     'a full disk half way: exit 1, named, no temp files; room makes it whole (needs root to mount)',

@@ -2,7 +2,7 @@
 // symlinks in the way.
 
 import { execFileSync, spawn } from 'node:child_process';
-import { mkdirSync, readdirSync, readFileSync, renameSync, symlinkSync, writeFileSync } from 'node:fs';
+import { existsSync, lstatSync, mkdirSync, renameSync, symlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { native } from '../../src/io/native.js';
@@ -47,23 +47,31 @@ describe('two runs into one place at once', () => {
   });
 });
 
-describe('a directory of the destination that becomes a symlink to outside', () => {
-  /** Swaps what is under `victims`, one after the other, for links to `outside`, for as long as the run lasts. */
+describe('a directory of the destination that is a symlink to outside from one moment to the next', () => {
+  /** Each of `victims` is itself and a link to `outside` in turns, for as long as the run lasts; then itself again. */
   async function whileSwapping(running: Promise<Ended>, victims: string[]): Promise<number> {
     let over = false;
     void running.then(() => {
       over = true;
     });
+    const links = victims.map((_, i) => at(`link-${i}`));
+    const aside = victims.map((_, i) => at(`aside-${i}`));
+    for (const link of links) symlinkSync(at('outside'), link);
+    const move = (from: string, to: string): boolean => {
+      try {
+        renameSync(from, to);
+        return true;
+      } catch {
+        return false; // It was taken away.
+      }
+    };
     let swapped = 0;
     while (!over) {
-      for (const victim of victims) {
-        try {
-          renameSync(victim, at(`moved-${swapped}`));
-          symlinkSync(at('outside'), victim);
-          swapped++;
-        } catch {
-          // Not there, or a link already.
-        }
+      for (const [i, victim] of victims.entries()) if (move(victim, aside[i]!) && move(links[i]!, victim)) swapped++;
+      await new Promise((resolve) => setImmediate(resolve));
+      for (const [i, victim] of victims.entries()) {
+        if (lstatSync(victim, { throwIfNoEntry: false })?.isSymbolicLink()) move(victim, links[i]!);
+        if (existsSync(aside[i]!)) move(aside[i]!, victim);
       }
       await new Promise((resolve) => setImmediate(resolve));
     }
@@ -71,27 +79,28 @@ describe('a directory of the destination that becomes a symlink to outside', () 
   }
 
   it.skipIf(!hasStrace).each([
-    ['what is deleted', 'dst/extra'],
-    ['what is deleted, from a directory that stays too', 'dst'],
-    ['what goes to the trash', 'dst/extra', '--trash'],
-  ])('%s: nothing outside is touched', async (_, extra, trash?: string) => {
-    fill(at('src'), 1, 2);
-    fill(at(extra), 12, 30);
+    ['what is deleted', 'dst/extra', '--delete'],
+    ['what is deleted from a directory that stays', 'dst', '--delete'],
+    ['what goes to the trash', 'dst/extra', '--delete --trash bin'],
+    ['what is copied', 'dst', ''],
+  ])('%s: nothing outside is touched', async (_, root, options) => {
+    fill(at('src'), 12, options === '' ? 30 : 2);
+    fill(at(root), 12, options === '' ? 30 : 10);
     mkdirSync(at('outside'));
     for (let k = 0; k < 30; k++) writeFileSync(at('outside', `f${k}`), 'mine');
-    const options = trash ? [trash, at('bin')] : [];
-    // Each removal takes a moment, in which the directory can be swapped.
-    const slow = '?unlink,?unlinkat,?rename,?renameat,?renameat2';
-    const traced = ['-f', '-qq', '-o', '/dev/null', '-e', `trace=${slow}`, '-e', `inject=${slow}:delay_enter=300`];
-    const args = [...traced, process.execPath, bin, 'sync', '--delete', ...options, at('src'), at('dst')];
-    const ended = outcome(spawn('strace', args, { stdio: 'pipe' }));
-    const victims = Array.from({ length: 12 }, (__, i) => at(extra, `d${i}`, 'sub'));
-    expect(await whileSwapping(ended, victims)).toBeGreaterThan(0);
+    const before = treeLines(at('outside'), comparable);
+    // Each look takes a moment, in which the directory can be swapped.
+    const slow = '?openat,?openat2,?unlinkat,?unlink';
+    const traced = ['-f', '-qq', '-o', '/dev/null', '-e', `trace=${slow}`, '-e', `inject=${slow}:delay_enter=500`];
+    const words = options.split(' ').filter(Boolean);
+    const args = [...traced, process.execPath, bin, 'sync', ...words, 'src', 'dst'];
+    const ended = outcome(spawn('strace', args, { stdio: 'pipe', cwd: dir }));
+    const victims = Array.from({ length: 12 }, (__, i) => at(root, `d${i}`, 'sub'));
+    expect(await whileSwapping(ended, victims)).toBeGreaterThan(12);
     await ended;
-    expect(readdirSync(at('outside'))).toHaveLength(30);
-    for (const name of readdirSync(at('outside'))) expect(readFileSync(at('outside', name), 'utf8')).toBe('mine');
+    expect(treeLines(at('outside'), comparable)).toEqual(before);
     expect((await sluice(['sync', '--delete', at('src'), at('dst')])).status).toBe(0);
-    expect(readdirSync(at('outside'))).toHaveLength(30);
+    expect(treeLines(at('outside'), comparable)).toEqual(before);
     expect(treeLines(at('dst'), comparable)).toEqual(treeLines(at('src'), comparable));
   });
 });
