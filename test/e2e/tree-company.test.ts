@@ -2,12 +2,23 @@
 // symlinks in the way.
 
 import { execFileSync, spawn } from 'node:child_process';
-import { existsSync, lstatSync, mkdirSync, renameSync, symlinkSync, writeFileSync } from 'node:fs';
+import {
+  existsSync,
+  lstatSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  renameSync,
+  symlinkSync,
+  utimesSync,
+  writeFileSync,
+} from 'node:fs';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { native } from '../../src/io/native.js';
+import { positionOf, traced } from '../helpers/injection.js';
 import { treeLines } from '../helpers/nasty-tree.js';
-import { bin, type Ended, outcome, sluice, temporary } from '../helpers/sluice.js';
+import { bin, type Ended, eventually, outcome, sluice, temporary } from '../helpers/sluice.js';
 import { hasStrace } from '../helpers/strace.js';
 
 const comparable = native() ? {} : { xattrs: false, times: 'none' as const };
@@ -102,5 +113,30 @@ describe('a directory of the destination that is a symlink to outside from one m
     expect((await sluice(['sync', '--delete', at('src'), at('dst')])).status).toBe(0);
     expect(treeLines(at('outside'), comparable)).toEqual(before);
     expect(treeLines(at('dst'), comparable)).toEqual(treeLines(at('src'), comparable));
+  });
+});
+
+describe.skipIf(!hasStrace)('a file of the source that changes while it is copied', () => {
+  it.each(['copy -rT', 'copy -aT', 'sync', 'sync --durable'])('%s: is copied again, and is whole', async (line) => {
+    mkdirSync(at('src'));
+    for (const name of ['a', 'b', 'c', 'd', 'e']) {
+      writeFileSync(at('src', name), 'first');
+      utimesSync(at('src', name), 1000, 1000);
+    }
+    // Between the read and the look whether the file is still the same a second goes by.
+    const args = [bin, ...line.split(' '), '--jobs', '1', at('src'), at('dst')];
+    const toTemp = (call: string) => /^write\(\d+<[^>]*\.sluice-[^>]*>, "first"/.test(call);
+    const when = positionOf(traced(process.execPath, args, { trace: 'write' }), 'write', toTemp);
+    execFileSync('rm', ['-r', at('dst')]);
+    const slow = ['-e', 'trace=write', '-e', `inject=write:delay_enter=1000000:when=${when}`];
+    const env = { ...process.env, UV_THREADPOOL_SIZE: '1', NODE_EXTRA_CA_CERTS: '' };
+    const log = ['-f', '-qq', '-o', '/dev/null'];
+    const running = outcome(spawn('strace', [...log, ...slow, process.execPath, ...args], { stdio: 'pipe', env }));
+    const begun = () => readdirSync(dir, { recursive: true }).some((name) => String(name).includes('.sluice-'));
+    await eventually('it has been read', begun);
+    writeFileSync(at('src/a'), 'second, and longer');
+    expect((await running).status).toBe(0);
+    expect(readFileSync(at('dst/a'), 'utf8')).toBe('second, and longer');
+    expect(readFileSync(at('dst/b'), 'utf8')).toBe('first');
   });
 });

@@ -2,13 +2,14 @@
 // cp is the measure where ACLs are in play.
 
 import { execFileSync, spawnSync } from 'node:child_process';
-import { chmodSync, mkdirSync, writeFileSync } from 'node:fs';
+import { chmodSync, mkdirSync, readdirSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { beforeEach, describe, expect, it } from 'vitest';
 import { native } from '../../src/io/native.js';
 import { treeLines } from '../helpers/nasty-tree.js';
-import { bin, type Ended, sluice, temporary } from '../helpers/sluice.js';
+import { bin, type Ended, isRoot, sluice, temporary } from '../helpers/sluice.js';
 import { hasStrace, strace } from '../helpers/strace.js';
+import { asNobody } from '../helpers/unprivileged.js';
 
 const setfacl = (...args: string[]) => execFileSync('setfacl', args);
 const hasAcls = (() => {
@@ -158,5 +159,27 @@ describe.skipIf(!hasStrace)('at no instant', () => {
     expect(treeLines(at('dst'), { xattrs: false, times: 'none' })).toEqual(
       treeLines(at('src'), { xattrs: false, times: 'none' }),
     );
+  });
+});
+
+describe.skipIf(!isRoot)("set-id bits speak of the source's owner (needs root to become nobody)", () => {
+  it.each(['copy -aT', 'sync'])('%s by somebody else leaves them out', async (line) => {
+    mkdirSync(at('src'));
+    for (const mode of [0o4755, 0o2755, 0o6711, 0o1755]) file(`src/${mode.toString(8)}`, mode);
+    chmodSync(at('src/6711'), 0o6755);
+    chmodSync(dir, 0o777);
+    const run = (...more: string[]) => asNobody([...line.split(' '), ...more, at('src'), at('dst')]);
+    expect((await run()).status).toBe(0);
+    const modes = () => readdirSync(at('dst')).map((name) => [name, statSync(at('dst', name)).mode & 0o7777]);
+    const expected = [
+      ['1755', 0o1755],
+      ['2755', 0o755],
+      ['4755', 0o755],
+      ['6711', 0o755],
+    ];
+    expect(modes()).toEqual(expected);
+    // Again there is nothing to do, and over what is there they do not come back.
+    expect((await run()).status).toBe(0);
+    expect(modes()).toEqual(expected);
   });
 });
