@@ -144,15 +144,20 @@ export class Engine {
 
   /** Until nothing is left to do. */
   async #work(): Promise<void> {
-    const finished = whileUnfinished(() => {
+    const undo = () => {
       this.#workforce.stopNow();
       this.#staging?.undo();
       this.#buildings.abandon();
-    });
+    };
+    const finished = whileUnfinished(undo);
     this.#tally.begin(() => this.#workforce.moved);
     try {
       while (await this.#step()) await turn();
       this.#tally.finish();
+    } catch (error) {
+      // Nobody hears us any more: what is done cannot be told.
+      undo();
+      throw error;
     } finally {
       this.#tally.end();
       await this.#workforce.end();
@@ -198,6 +203,9 @@ export class Engine {
   /** What was done counts. */
   #takeIn({ node, slot, job }: Order, report: Report): void {
     const { path } = node;
+    const staging = report.staged.length > 0 ? this.#staging : null;
+    // First of all: whatever comes, they are known as unfinished.
+    staging?.add(path, report, () => placed());
     for (const { path: where, failed } of report.failed) this.#events.failed(failed, where);
     for (const { path: where, message } of report.warned) this.#events.warned(message, where);
     for (const { path: where, message, code } of report.leftOut) this.#events.leftOut(message, where, code);
@@ -217,8 +225,7 @@ export class Engine {
       this.#directories.release(node);
       this.#telling.advance();
     };
-    if (this.#staging && report.staged.length > 0) this.#staging.add(path, report, placed);
-    else placed();
+    if (!staging) placed();
   }
 
   #surveyed(node: Node, first: boolean, report: Report): void {

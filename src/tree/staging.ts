@@ -20,6 +20,8 @@ export class Staging {
   readonly #target: Tree;
   readonly #noClobber: boolean;
   #waiting: Waiting[] = [];
+  /** Those on their way to stable storage, or to their names. */
+  #committing: Waiting[] = [];
   #entries = 0;
 
   constructor(target: Tree, noClobber: boolean) {
@@ -46,6 +48,7 @@ export class Staging {
   /** All that wait now. `changed` hears of each directory that got names. */
   async commit(changed: (directory: string) => void, failed: (path: string, name: string, error: Failed) => void) {
     const batch = this.#waiting;
+    this.#committing = batch;
     this.#waiting = [];
     this.#entries = 0;
     const all = batch.flatMap(({ directory, report }) => report.staged.map((staged) => ({ directory, staged })));
@@ -61,7 +64,8 @@ export class Staging {
       }
     };
     await Promise.all(Array.from({ length: atOnce }, sync));
-    for (const { directory, report, placed } of batch) {
+    for (let each = batch[0]; each; each = batch[0]) {
+      const { directory, report, placed } = each;
       const lost = new Set<number>();
       for (const staged of report.staged) {
         const { at, work, temp } = staged;
@@ -79,6 +83,7 @@ export class Staging {
         }
       }
       if (lost.size > 0) report.told = report.told.filter((_, i) => !lost.has(i - (i % toldWidth)));
+      batch.shift();
       placed();
     }
   }
@@ -95,9 +100,9 @@ export class Staging {
     }
   }
 
-  /** The process is told to stop: what is staged goes. */
+  /** The process is told to stop, or nobody hears us any more: what is staged goes. */
   undo(): void {
-    for (const { directory, report } of this.#waiting)
+    for (const { directory, report } of [...this.#committing, ...this.#waiting])
       for (const { temp } of report.staged) remove(this.#target.at(directory), temp);
   }
 }

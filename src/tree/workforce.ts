@@ -16,6 +16,7 @@ export class Workforce {
   #crew: Crew | null = null;
   #inFlight = 0;
   #stopping = false;
+  #broken: { error: unknown } | null = null;
   #wake: (() => void) | null = null;
 
   /** `others`: threads besides this one, at most. */
@@ -26,8 +27,9 @@ export class Workforce {
     this.#received = received;
   }
 
-  /** They get what there is. */
+  /** They get what there is. Throws what went wrong when news of theirs came in. */
   feed(): void {
+    if (this.#broken) throw this.#broken.error;
     if (!this.#crew) {
       if (this.#others < 1 || !this.#orders.worthCrew) return;
       this.#crew = new Crew(this.#others, this.#setup);
@@ -40,11 +42,20 @@ export class Workforce {
       this.#crew.give(member, given, (reports) => {
         this.#inFlight -= batch.length;
         for (const [i, order] of batch.entries())
-          this.#received(order, reports instanceof Error ? failedReport(order.job, reports) : reports[i]!);
+          this.#hear(order, reports instanceof Error ? failedReport(order.job, reports) : reports[i]!);
         if (this.#stopping) return;
-        this.feed();
+        if (!this.#broken) this.feed();
         this.wake();
       });
+    }
+  }
+
+  /** Nobody waits for a message's end: an error is kept until somebody asks. */
+  #hear(order: Order, report: Report): void {
+    try {
+      this.#received(order, report);
+    } catch (error) {
+      this.#broken ??= { error };
     }
   }
 

@@ -17,7 +17,8 @@ import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { native } from '../../src/io/native.js';
 import { canMount, type Filesystem, loopMount } from '../helpers/loop-mount.js';
 import { nastyTree, treeLines } from '../helpers/nasty-tree.js';
-import { bin, command, outcome, sluice, temporary } from '../helpers/sluice.js';
+import { bin, command, outcome, shell, sluice, temporary } from '../helpers/sluice.js';
+import { hasStrace, strace } from '../helpers/strace.js';
 
 const exact = native() !== null;
 const comparable = exact ? {} : { xattrs: false, times: 'none' as const };
@@ -88,6 +89,43 @@ describe('after a power cut', () => {
   }
 });
 
+describe('--durable', () => {
+  // Without native calls names are looked up in /proc, which strace does not see through.
+  it.skipIf(!hasStrace || !exact).each(['sync --durable', 'copy -aT --durable', 'sync --durable --jobs 1'])(
+    '%s: no file gets its name before it is on stable storage, and every directory that got names follows',
+    (line) => {
+      for (let i = 0; i < 30; i++) {
+        mkdirSync(at('src', `d${i}`), { recursive: true });
+        for (const name of ['one', 'two']) writeFileSync(at('src', `d${i}`, name), `${i}`);
+      }
+      writeFileSync(at('src/large'), Buffer.alloc(5 << 20, 'large'));
+      const { status, calls } = strace(process.execPath, [bin, ...line.split(' '), at('src'), at('dst')], {
+        trace: 'fsync,?rename,?renameat,?renameat2',
+        decode: true,
+      });
+      expect(status).toBe(0);
+      // Calls of several threads are told in two halves: the first has the descriptor, the second is the end.
+      const synced = (path: string): number =>
+        calls.findIndex((call) => call.startsWith('fsync(') && call.includes(`<${path}>`));
+      let renamed = 0;
+      const last = new Map<string, number>();
+      for (const [i, call] of calls.entries()) {
+        const [, directory, temp] = /^rename\w*\(\d+<([^>]*)>, "([^"]*\.sluice-[^"]*)"/.exec(call) ?? [];
+        if (temp === undefined) continue;
+        renamed++;
+        const before = synced(`${directory}/${temp}`);
+        expect([temp, before >= 0 && before < i]).toEqual([temp, true]);
+        last.set(directory!, i);
+      }
+      expect(renamed).toBeGreaterThan(60);
+      for (const [directory, at] of last) {
+        const after = calls.findLastIndex((call) => call.startsWith('fsync(') && call.includes(`<${directory}>`));
+        expect([directory, after > at]).toEqual([directory, true]);
+      }
+    },
+  );
+});
+
 describe('with too little', () => {
   it.skipIf(!canMount('ext4'))(
     'a full disk half way: exit 1, named, no temp files; room makes it whole (needs root to mount)',
@@ -128,6 +166,54 @@ describe('with too little', () => {
     expect(ended.stderr.replace(/.*(kept everything|is a socket).*\n/g, '')).toBe('');
     expect(ended.status).toBe(0);
     expect(treeLines(at('dst'), comparable)).toEqual(treeLines(at('src'), asSource));
+  });
+});
+
+describe('ended before it is over', () => {
+  const many = (files: number) => {
+    for (let i = 0; i < 40; i++) {
+      mkdirSync(at('src', `d${i}`, 'sub'), { recursive: true });
+      for (let k = 0; k < files; k++) writeFileSync(at('src', `d${i}`, 'sub', `f${k}`), `${k}`);
+    }
+  };
+  const temps = () =>
+    (existsSync(at('dst')) ? (readdirSync(at('dst'), { recursive: true }) as string[]) : [])
+      .concat(readdirSync(dir))
+      .filter((name) => name.includes('.sluice-'));
+
+  it.each([
+    'sync -v',
+    'sync -v --durable',
+    'sync --json --jobs 1',
+    'copy -rTv',
+    'copy -aT --json --durable',
+  ])('%s, whose reader leaves, or whose output is full: told by the status, and no temp file is left', async (line) => {
+    many(2);
+    const pipe = await shell(`sluice ${line} src dst | head -n 1 > first; exit \${PIPESTATUS[0]}`, { cwd: dir });
+    expect([pipe.status, pipe.stderr, temps()]).toEqual([141, '', []]);
+    rmSync(at('dst'), { recursive: true });
+    const full = await shell(`sluice ${line} src dst > /dev/full`, { cwd: dir });
+    expect([full.status, temps()]).toEqual([1, []]);
+    expect(full.stderr).toMatch(/^sluice \w+: standard output: no space left on device \(ENOSPC, write\)\n/);
+    expect(full.stderr).not.toContain(' at ');
+  });
+
+  it.skipIf(!hasStrace)('by a signal, while what is staged is on its way to storage and to its names', () => {
+    many(2);
+    for (const [call, when] of [
+      ['fsync', 1],
+      ['fsync', 40],
+      ['?rename,?renameat,?renameat2', 20],
+    ] as const) {
+      rmSync(at('dst'), { recursive: true, force: true });
+      const { signal } = strace(process.execPath, [bin, 'sync', '--durable', at('src'), at('dst')], {
+        inject: [`${call}:signal=TERM:when=${when}`],
+        trace: call,
+        // One thread of the pool, so that the signal comes once: a second one skips the clean-up.
+        env: { ...process.env, UV_THREADPOOL_SIZE: '1' },
+      });
+      expect([call, when, signal, temps()]).toEqual([call, when, 'SIGTERM', []]);
+    }
   });
 });
 

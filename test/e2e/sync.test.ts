@@ -20,6 +20,7 @@ import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { native } from '../../src/io/native.js';
 import { nastyTree, treeLines } from '../helpers/nasty-tree.js';
 import { bin, type Ended, eventually, isRoot, outcome, sluice, temporary } from '../helpers/sluice.js';
+import { hasStrace, strace } from '../helpers/strace.js';
 import { asNobody, nobody } from '../helpers/unprivileged.js';
 
 const exact = native() !== null;
@@ -129,13 +130,30 @@ describe('sync', () => {
 
   it.skipIf(!exact)('times count to the nanosecond, before 1970 too', async () => {
     make({ 'src/a': 'A' });
-    for (const time of [-1n, -1_500_000_000n, 1_000_000_001n, 0n]) {
+    // Each differs from the one before it by little: one nanosecond is a difference, of files, links and directories.
+    for (const time of [-1n, -1_500_000_000n, -1_500_000_001n, 0n, 1n, 1_000_000_001n, 1_000_000_002n]) {
       native()!.times.set(at('src/a'), time, time);
       expect((await sync()).status).toBe(0);
       expect(lstatSync(at('dst/a'), { bigint: true }).mtimeNs).toBe(time);
       expect(actions(await sync('--json'))).toEqual([]);
     }
   });
+
+  it.skipIf(!exact)(
+    'a nanosecond is a difference, of directories and links too, however it is looked for',
+    async () => {
+      make({ 'src/d/a': 'A' });
+      symlinkSync('a', at('src/d/l'));
+      const { times } = native()!;
+      for (const name of ['src/d/a', 'src/d/l', 'src/d']) times.set(at(name), 5_000_000_001n, 5_000_000_001n);
+      expect((await sync()).status).toBe(0);
+      for (const name of ['src/d/a', 'src/d/l', 'src/d']) times.set(at(name), 5_000_000_002n, 5_000_000_002n);
+      const wanted = ['metadata d (mtime)', 'update d/a (mtime)', 'metadata d/l (mtime)'];
+      expect(actions(await sync('--json', '-n'))).toEqual(wanted);
+      expect(actions(await sync('--json'))).toEqual(wanted);
+      expect(actions(await sync('--json'))).toEqual([]);
+    },
+  );
 
   it('modes are kept, and set alone where content is the same', async () => {
     make({ 'src/a': 'A' });
@@ -384,6 +402,17 @@ describe('sync --swap', () => {
     // A reader that is inside the old tree may see it vanish, but never two generations.
     expect(mixed).toBe(0);
     expect(readdirSync(dir).sort()).toEqual(['dst', 'src']);
+  });
+
+  it.skipIf(!exact || !hasStrace)('the exchange is one call, and nothing else touches the name', async () => {
+    make({ 'src/a': 'new', 'dst/a': 'old' });
+    const { status, calls } = strace(process.execPath, [bin, 'sync', '--swap', 'src', 'dst'], {
+      trace: '?rename,?renameat,?renameat2,?unlink,unlinkat,?rmdir,?mkdir,mkdirat',
+      cwd: dir,
+    });
+    expect([status, readFileSync(at('dst/a'), 'utf8')]).toEqual([0, 'new']);
+    const touching = calls.filter((call) => /"([^"]*\/)?dst"/.test(call) && call.endsWith('= 0'));
+    expect(touching).toEqual([expect.stringMatching(/^renameat2\(.*"[^"]*\/dst", RENAME_EXCHANGE\) = 0$/)]);
   });
 
   it.skipIf(!exact)('unchanged files are the same files, extras stay without --delete', async () => {

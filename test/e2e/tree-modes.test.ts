@@ -2,11 +2,14 @@
 // cp is the measure where ACLs are in play.
 
 import { execFileSync, spawnSync } from 'node:child_process';
-import { chmodSync, mkdirSync, writeFileSync } from 'node:fs';
+import { chmodSync, mkdirSync, readdirSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { beforeEach, describe, expect, it } from 'vitest';
 import { native } from '../../src/io/native.js';
-import { type Ended, sluice, temporary } from '../helpers/sluice.js';
+import { treeLines } from '../helpers/nasty-tree.js';
+import { bin, type Ended, isRoot, sluice, temporary } from '../helpers/sluice.js';
+import { hasStrace, strace } from '../helpers/strace.js';
+import { asNobody } from '../helpers/unprivileged.js';
 
 const setfacl = (...args: string[]) => execFileSync('setfacl', args);
 const hasAcls = (() => {
@@ -126,5 +129,57 @@ describe.skipIf(!hasAcls)("an ACL's mask is not the group's right", () => {
     chmodSync(at('src/f'), 0o640);
     expect((await run(['sync', '-X', at('src'), at('by-sync')])).status).toBe(0);
     expect(groupOf('by-sync/f')).toBe('---');
+  });
+});
+
+describe.skipIf(!hasStrace)('at no instant', () => {
+  it.each([
+    'copy -aT',
+    'copy -rTp --durable',
+    'sync',
+    'sync --durable',
+    'sync --jobs 1',
+  ])('is what %s makes open to others before it has its attributes', (line) => {
+    mkdirSync(at('src/many'), { recursive: true });
+    mkdirSync(at('src/few'));
+    for (let i = 0; i < 6; i++) file(`src/many/f${i}`, 0o600 | (i % 2 ? 0o044 : 0));
+    file('src/few/one', 0o640);
+    writeFileSync(at('src/large'), Buffer.alloc(5 << 20, 'large'), { mode: 0o644 });
+    writeFileSync(at('src/middle'), Buffer.alloc(300 << 10, 'middle'), { mode: 0o644 });
+    execFileSync('mkfifo', ['-m', '666', at('src/fifo')]);
+    const trace = '?open,openat,?mkdir,mkdirat,?mknod,mknodat';
+    const { status, calls } = strace(process.execPath, [bin, ...line.split(' '), at('src'), at('dst')], { trace });
+    expect(status).toBe(0);
+    const made = calls.filter((call) => /^mk|O_CREAT/.test(call) && call.endsWith('= 0') === /^mk/.test(call));
+    const modes = made.map((call) => /(?:, |\|)(0\d*)(?:\)|, )/.exec(call)?.[1]);
+    // Directories, files, temp names or not, and the FIFO.
+    expect(made.length).toBeGreaterThanOrEqual(13);
+    for (const [i, mode] of modes.entries())
+      expect([made[i], Number.parseInt(mode ?? '777', 8) & 0o077]).toEqual([made[i], 0]);
+    expect(treeLines(at('dst'), { xattrs: false, times: 'none' })).toEqual(
+      treeLines(at('src'), { xattrs: false, times: 'none' }),
+    );
+  });
+});
+
+describe.skipIf(!isRoot)("set-id bits speak of the source's owner (needs root to become nobody)", () => {
+  it.each(['copy -aT', 'sync'])('%s by somebody else leaves them out', async (line) => {
+    mkdirSync(at('src'));
+    for (const mode of [0o4755, 0o2755, 0o6711, 0o1755]) file(`src/${mode.toString(8)}`, mode);
+    chmodSync(at('src/6711'), 0o6755);
+    chmodSync(dir, 0o777);
+    const run = (...more: string[]) => asNobody([...line.split(' '), ...more, at('src'), at('dst')]);
+    expect((await run()).status).toBe(0);
+    const modes = () => readdirSync(at('dst')).map((name) => [name, statSync(at('dst', name)).mode & 0o7777]);
+    const expected = [
+      ['1755', 0o1755],
+      ['2755', 0o755],
+      ['4755', 0o755],
+      ['6711', 0o755],
+    ];
+    expect(modes()).toEqual(expected);
+    // Again there is nothing to do, and over what is there they do not come back.
+    expect((await run()).status).toBe(0);
+    expect(modes()).toEqual(expected);
   });
 });

@@ -71,6 +71,8 @@ export function nastyTree(root: string, { depth = 300, unprivileged = false }: N
   truncateSync(under(top, 'holes'), 8 << 20);
   file('all-hole', '');
   truncateSync(under(top, 'all-hole'), 1 << 20);
+  file('small-hole', '');
+  truncateSync(under(top, 'small-hole'), 200 << 10);
 
   symlinkSync('plain', under(top, 'link'));
   symlinkSync('nowhere/at/all', under(top, 'dangling'));
