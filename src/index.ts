@@ -20,8 +20,9 @@ export {
   UnicodeEncodeError,
   UnsupportedOperation,
 } from './io/errors.js';
-export { FileIO, type FileName, type FileOptions } from './io/file-io.js';
+export { FileIO } from './io/file-io.js';
 export { type OpenOptions, open } from './io/open.js';
+export type { FileName, FileOptions } from './io/opening.js';
 export { type CopyIntoOptions, copyInto } from './io/pump.js';
 export type { RawIO, Sink, Source } from './io/raw.js';
 export { stdio } from './io/stdio.js';

@@ -11,7 +11,8 @@ import { failure, isSystemError, SluiceError } from '../io/failure.js';
 import { fsPath } from '../io/path.js';
 import type { GlobRule } from '../tree/rules.js';
 import type { Context, Outcome, Progress } from './context.js';
-import { copyFile, copyStream } from './copy-file.js';
+import { copyFile } from './copy-file.js';
+import { copyStream } from './copy-stream.js';
 
 export interface CopyOptions {
   sources: string[];

@@ -1,8 +1,9 @@
 // Reading through a buffer: large reads bypass it, small ones are served from it, and no read asks the raw stream
 // again once it has what it needs (that could block). Each function works on a `Buffered`'s state.
-import { attached, type Buffered, checkOpen, flushAndRewind, ownBuffer, rawRead, readAhead } from './buffered.js';
+import { type Buffered, checkOpen, flushAndRewind, ownBuffer, readAhead } from './buffered.js';
 import { type Bytes, bytesOf } from './bytes.js';
 import { invalidArgument, invalidReturn } from './errors.js';
+import { attached, rawRead } from './raw-calls.js';
 import { sizeOf } from './sizes.js';
 
 /** Results are made in steps of this size at first, so that asking for a gigabyte of a small file costs little. */

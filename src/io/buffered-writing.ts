@@ -1,17 +1,9 @@
 // Writing through a buffer: what fits waits, what is larger than the buffer goes past it, and what a full sink did not
 // take stays in the buffer.
-import {
-  attached,
-  type Buffered,
-  flushWrites,
-  ownBuffer,
-  rawOffset,
-  rawSeek,
-  rawWrite,
-  wouldBlock,
-} from './buffered.js';
+import { type Buffered, flushWrites, ownBuffer, rawOffset, wouldBlock } from './buffered.js';
 import { type Bytes, bytesOf } from './bytes.js';
 import { BlockingIOError, closedError } from './errors.js';
+import { attached, rawSeek, rawWrite } from './raw-calls.js';
 
 /**
  * Takes all of `data`, and is done with its memory on return: gives its length. A sink that would block throws

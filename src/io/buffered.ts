@@ -6,15 +6,9 @@
 //            writePos..writeEnd waits to be written (writeEnd -1: nothing does); readEnd -1: nothing has been read
 import { constants } from 'node:buffer';
 import type { Bytes } from './bytes.js';
-import {
-  BlockingIOError,
-  closedError,
-  detachedError,
-  invalidArgument,
-  invalidReturn,
-  UnsupportedOperation,
-} from './errors.js';
+import { BlockingIOError, closedError, invalidArgument, UnsupportedOperation } from './errors.js';
 import type { RawIO } from './raw.js';
+import { able, attached, rawSeek, rawTell, rawWrite } from './raw-calls.js';
 
 /** What a buffered layer may lack of a raw stream: whatever it does not call. Any object with the methods will do. */
 export type RawLike = Partial<RawIO> & Pick<RawIO, 'close' | 'closed'>;
@@ -187,18 +181,6 @@ export function checkBufferSize(size: number): void {
     throw invalidArgument(`a buffer size is a whole number from 1 to ${constants.MAX_LENGTH}`);
 }
 
-/** The raw stream, or `ERR_DETACHED`. */
-export function attached(s: Buffered): RawIO {
-  if (s._raw === null) throw detachedError('raw stream has been detached');
-  return s._raw;
-}
-
-/** A raw stream with that method: one without it cannot do that. */
-function able(raw: RawIO, method: 'fileno' | 'seek' | 'tell' | 'truncate'): RawIO {
-  if (typeof raw[method] !== 'function') throw new UnsupportedOperation(method);
-  return raw;
-}
-
 /** Throws unless the layer is open, or closed underneath with something left to read. */
 export function checkOpen(s: Buffered, message = 'I/O operation on closed file'): void {
   const raw = attached(s);
@@ -225,57 +207,6 @@ export function ownBuffer(s: Buffered, keep: boolean): Buffer {
     s._lent = false;
   }
   return s._buffer;
-}
-
-function rawTell(s: Buffered): number {
-  s._absolute = checkedPosition(able(attached(s), 'tell').tell());
-  return s._absolute;
-}
-
-export function rawSeek(s: Buffered, offset: number, whence: number): number {
-  s._absolute = checkedPosition(able(attached(s), 'seek').seek(offset, whence));
-  return s._absolute;
-}
-
-function checkedPosition(position: number): number {
-  if (!Number.isInteger(position) || position < 0)
-    throw invalidReturn(`raw stream returned invalid position ${position}`);
-  return position;
-}
-
-/** One read of the raw stream into `view`: bytes, 0 = end of file, null = would block. */
-export function rawRead(s: Buffered, view: Uint8Array): number | null {
-  const raw = attached(s);
-  for (;;) {
-    try {
-      const count = raw.readInto(view);
-      if (count === null || count === undefined) return null;
-      if (!Number.isInteger(count) || count < 0 || count > view.length)
-        throw invalidReturn(`raw readInto() returned invalid length ${count} (should have been 0 to ${view.length})`);
-      if (s._absolute >= 0) s._absolute += count;
-      return count;
-    } catch (error) {
-      if ((error as NodeJS.ErrnoException | null)?.code !== 'EINTR') throw error;
-    }
-  }
-}
-
-/** One write of `view` to the raw stream: bytes taken, null = would block; so says one that took nothing of something. */
-export function rawWrite(s: Buffered, view: Uint8Array): number | null {
-  const raw = attached(s);
-  for (;;) {
-    try {
-      const count = raw.write(view);
-      if (count === null || count === undefined) return null;
-      if (!Number.isInteger(count) || count < 0 || count > view.length)
-        throw invalidReturn(`raw write() returned invalid length ${count} (should have been 0 to ${view.length})`);
-      if (count === 0 && view.length > 0) return null;
-      if (s._absolute >= 0) s._absolute += count;
-      return count;
-    } catch (error) {
-      if ((error as NodeJS.ErrnoException | null)?.code !== 'EINTR') throw error;
-    }
-  }
 }
 
 /** Writes what waits. On a failure what was not taken still waits. */

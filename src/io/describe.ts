@@ -2,8 +2,9 @@
 import { Buffered } from './buffered.js';
 import { BufferedRWPair } from './buffered-rw-pair.js';
 import { BytesIO } from './bytes-io.js';
-import { FileIO, type FileName } from './file-io.js';
+import { FileIO } from './file-io.js';
 import { chooseBuffer, type OpenOptions, planOpen } from './open.js';
+import type { FileName } from './opening.js';
 import { TextIOWrapper } from './text-io.js';
 
 /** One layer. What a layer does not have is absent. */

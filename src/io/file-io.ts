@@ -1,78 +1,19 @@
 // FileIO: the raw layer over a descriptor. One system call a call, no buffer; short counts are passed on, EAGAIN is null.
 // The position is the descriptor's own until someone seeks, so that a descriptor shared with other programs moves as
 // theirs does; Node has no lseek, so after a seek it is kept here and given to pread and pwrite.
-import {
-  closeSync,
-  constants,
-  fstatSync,
-  ftruncateSync,
-  openSync,
-  readFileSync,
-  readSync,
-  readvSync,
-  writeSync,
-  writevSync,
-} from 'node:fs';
+import { closeSync, fstatSync, ftruncateSync, openSync, readSync, writeSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { type Bytes, bytesOf } from './bytes.js';
 import { closedError, invalidArgument, systemError, UnsupportedOperation } from './errors.js';
+import { type Access, checkFileArguments, type FileName, type FileOptions, openedBy, parseRawMode } from './opening.js';
 import { fsPath } from './path.js';
+import { hasPosition, ownOffset, sizeOfOpen } from './position.js';
 import type { RawIO } from './raw.js';
 import { sizeOf } from './sizes.js';
 import { isTerminal } from './terminal.js';
 
-/** What can be opened: a path (bytes that are not UTF-8 as lone surrogates, see path.ts), its bytes, a file URL, a descriptor. */
-export type FileName = string | Buffer | URL | number;
-
-export interface FileOptions {
-  /** false: `close()` leaves the descriptor open. Only for a descriptor that was handed in. Default true. */
-  closefd?: boolean;
-  /** Opens in our place: gets the name as given and the flags of open(2), gives a descriptor. */
-  opener?: ((path: string | Buffer | URL, flags: number) => number) | null | undefined;
-}
-
 /** What read(2) and write(2) of Linux move at most in one call, in bytes. */
 const MOST_AT_ONCE = 0x7ffff000;
-
-interface Access {
-  readable: boolean;
-  writable: boolean;
-  created: boolean;
-  appending: boolean;
-  flags: number;
-}
-
-/** The flags of open(2) for a raw mode: one of `r w x a`, at most one `+`, any `b`. Throws `ERR_INVALID_ARG_VALUE`. */
-export function parseRawMode(mode: string): Access {
-  if (typeof mode !== 'string') throw invalidArgument('mode must be a string');
-  const kinds = mode.replace(/[b+]/g, '');
-  if (/[^rwxab+]/.test(mode)) throw invalidArgument(`invalid mode: ${mode}`);
-  if (kinds.length !== 1 || mode.split('+').length > 2)
-    throw invalidArgument('must have exactly one of create/read/write/append mode and at most one plus');
-  const plus = mode.includes('+');
-  const readable = kinds === 'r' || plus;
-  const writable = kinds !== 'r' || plus;
-  const { O_RDWR, O_RDONLY, O_WRONLY, O_CREAT, O_EXCL, O_TRUNC, O_APPEND } = constants;
-  const how = { r: 0, w: O_CREAT | O_TRUNC, x: O_CREAT | O_EXCL, a: O_CREAT | O_APPEND }[
-    kinds as 'r' | 'w' | 'x' | 'a'
-  ];
-  const flags = how | (plus ? O_RDWR : readable ? O_RDONLY : O_WRONLY);
-  return { readable, writable, created: kinds === 'x', appending: kinds === 'a', flags };
-}
-
-/** Checks what `FileIO` is given, before anything is opened. */
-export function checkFileArguments(file: FileName, options: FileOptions): void {
-  if (options.opener !== undefined && options.opener !== null && typeof options.opener !== 'function')
-    throw invalidArgument('opener must be a function');
-  if (typeof file === 'number') {
-    if (!Number.isInteger(file)) throw invalidArgument('a descriptor is a whole number');
-    if (file < 0) throw invalidArgument('negative file descriptor');
-    return;
-  }
-  if (typeof file !== 'string' && !Buffer.isBuffer(file) && !(file instanceof URL))
-    throw invalidArgument('file must be a path (string, Buffer or URL) or a descriptor');
-  if (!(options.closefd ?? true)) throw invalidArgument('cannot use closefd=false with a file name');
-}
 
 export class FileIO implements RawIO {
   /** What was opened, as given; a URL as its path. */
@@ -104,7 +45,7 @@ export class FileIO implements RawIO {
       this.#fd = file;
       this.#offset = -1;
     } else {
-      this.#fd = options.opener ? this.#open(options.opener, file) : this.#openPath();
+      this.#fd = this.#open(file, options.opener);
       this.#offset = options.opener ? -1 : 0;
     }
     try {
@@ -119,20 +60,15 @@ export class FileIO implements RawIO {
     }
   }
 
-  #openPath(): number {
+  #open(file: string | Buffer | URL, opener: FileOptions['opener']): number {
+    const { flags } = this.#access;
+    if (opener) return openedBy(opener, file, flags);
     const path = this.name as string | Buffer;
     try {
-      return openSync(typeof path === 'string' ? fsPath(path) : path, this.#access.flags, 0o666);
+      return openSync(typeof path === 'string' ? fsPath(path) : path, flags, 0o666);
     } catch (error) {
       throw this.#told(error);
     }
-  }
-
-  #open(opener: NonNullable<FileOptions['opener']>, file: string | Buffer | URL): number {
-    const fd = opener(file, this.#access.flags);
-    if (!Number.isInteger(fd)) throw invalidArgument('expected a descriptor from opener');
-    if (fd < 0) throw invalidArgument(`opener returned ${fd}`);
-    return fd;
   }
 
   /** An error with the path as it was given, whatever form `fs` was given. */
@@ -254,14 +190,14 @@ export class FileIO implements RawIO {
     if (!Number.isInteger(offset) || !Number.isInteger(whence)) throw invalidArgument('an offset is a whole number');
     if (!this.seekable()) throw systemError('ESPIPE', 'lseek');
     if (whence < 0 || whence > 2) throw systemError('EINVAL', 'lseek');
-    const target = offset + (whence === 0 ? 0 : whence === 1 ? this.tell() : this.#size());
+    const target = offset + (whence === 0 ? 0 : whence === 1 ? this.tell() : sizeOfOpen(this.#fd));
     if (target < 0 || !Number.isSafeInteger(target)) throw systemError('EINVAL', 'lseek');
     this.#place(target);
     return target;
   }
 
   #place(target: number): void {
-    if (this.#follows && this.#offset < 0) this.#offset = this.#kernelOffset();
+    if (this.#follows && this.#offset < 0) this.#offset = ownOffset(this.#fd, this.#access.appending);
     if (this.#offset === target) return;
     this.#offset = target;
     this.#follows = false;
@@ -271,25 +207,7 @@ export class FileIO implements RawIO {
   tell(): number {
     this.#check();
     if (!this.seekable()) throw systemError('ESPIPE', 'lseek');
-    return this.#offset >= 0 ? this.#offset : this.#kernelOffset();
-  }
-
-  /** The descriptor's own offset. Without /proc a descriptor that was handed in is taken to be at its file's start or end. */
-  #kernelOffset(): number {
-    try {
-      const info = readFileSync(`/proc/self/fdinfo/${this.#fd}`, 'latin1');
-      return Number(/^pos:\s*(\d+)/m.exec(info)?.[1] ?? 0);
-    } catch {
-      return this.#access.appending ? fstatSync(this.#fd).size : 0;
-    }
-  }
-
-  #size(): number {
-    const stat = fstatSync(this.#fd);
-    if (!stat.isBlockDevice()) return stat.size;
-    const major = (stat.rdev >> 8) & 0xfff;
-    const minor = (stat.rdev & 0xff) | ((stat.rdev >> 12) & 0xfff00);
-    return Number(readFileSync(`/sys/dev/block/${major}:${minor}/size`, 'latin1')) * 512; // sysfs counts 512-byte sectors
+    return this.#offset >= 0 ? this.#offset : ownOffset(this.#fd, this.#access.appending);
   }
 
   /** Makes the file `size` bytes long (default: the position); the position stays. Gives the size. */
@@ -360,17 +278,5 @@ export class FileIO implements RawIO {
     if (created) return readable ? 'xb+' : 'xb';
     if (appending) return readable ? 'ab+' : 'ab';
     return readable ? (writable ? 'rb+' : 'rb') : 'wb';
-  }
-}
-
-/** pread(2) and pwrite(2) of nothing: they say ESPIPE exactly where lseek(2) does. */
-function hasPosition(fd: number, readable: boolean): boolean {
-  try {
-    // Node answers a read of length 0 by itself, but not a vectored one.
-    if (readable) readvSync(fd, [Buffer.alloc(0)], 0);
-    else writevSync(fd, [Buffer.alloc(0)], 0);
-    return true;
-  } catch (error) {
-    return (error as NodeJS.ErrnoException).code !== 'ESPIPE';
   }
 }

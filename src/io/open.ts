@@ -8,7 +8,8 @@ import { bufferSizeFor } from './buffering.js';
 import { checkErrors, type ErrorMode } from './codec-errors.js';
 import { findCodec } from './codecs.js';
 import { invalidArgument } from './errors.js';
-import { checkFileArguments, FileIO, type FileName, type FileOptions } from './file-io.js';
+import { FileIO } from './file-io.js';
+import { checkFileArguments, type FileName, type FileOptions } from './opening.js';
 import { TextIOWrapper } from './text-io.js';
 import { checkNewline, type Newline } from './text-options.js';
 

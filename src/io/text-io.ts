@@ -35,10 +35,8 @@ export class TextIOWrapper implements Iterable<string> {
     this.#lineBuffering = options.lineBuffering ?? false;
     this.#writeThrough = options.writeThrough ?? false;
     this.#buffer = buffer;
-    const readable = buffer.readable?.() ?? false;
-    const writable = buffer.writable?.() ?? false;
     this.#seekable = buffer.seekable?.() ?? false;
-    this.#code(buffer, codec, readable, writable);
+    this.#code(buffer, codec, buffer.readable?.() ?? false, buffer.writable?.() ?? false);
   }
 
   /** Reads and writes in this encoding from here on. */
@@ -219,8 +217,7 @@ export class TextIOWrapper implements Iterable<string> {
 
   /** The lines from here on. While it runs `tell` throws: a position would cost too much. */
   [Symbol.iterator](): IterableIterator<string> {
-    const next = (): IteratorResult<string, undefined> => this.#nextLine();
-    const iterator: IterableIterator<string> = { next, [Symbol.iterator]: () => iterator };
+    const iterator: IterableIterator<string> = { next: () => this.#nextLine(), [Symbol.iterator]: () => iterator };
     return iterator;
   }
 
@@ -283,7 +280,7 @@ export class TextIOWrapper implements Iterable<string> {
   reconfigure(options: TextOptions): void {
     const { encoding, errors, newline } = options;
     const newlineGiven = newline !== undefined;
-    const errorsGiven = (errors ?? null) !== null || (encoding ?? null) !== null;
+    const errorsGiven = (errors ?? encoding ?? null) !== null;
     const recodes = errorsGiven || newlineGiven;
     if (this.#reader?.begun && recodes)
       throw new UnsupportedOperation('the encoding or newline of a stream cannot be set after the first read');

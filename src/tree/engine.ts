@@ -11,11 +11,11 @@ import type { EngineEvents, EngineSettings } from './engine-face.js';
 import type { Facts } from './facts.js';
 import { FurtherNames } from './further-names.js';
 import { setupOf, type Trees } from './hands.js';
-import { asWork, eachTold, type Part, type Report } from './job.js';
+import { asWork, eachTold, type Report } from './job.js';
 import { leadsBack } from './leads-back.js';
-import { NewDirectory, type Within } from './new-directory.js';
+import { NewDirectory } from './new-directory.js';
 import { Node } from './node.js';
-import { type Order, Orders } from './orders.js';
+import { type Order, Orders, surveyOf } from './orders.js';
 import { places } from './place.js';
 import { Runner } from './runner.js';
 import { Staging } from './staging.js';
@@ -294,11 +294,6 @@ export class Engine {
 }
 
 const otherKind = { action: 'update', reason: 'kind' } as const;
-
-function surveyOf(node: Node, part?: Part, within: Within | null = null): Order {
-  const { path, source, target, instead } = node;
-  return { node, slot: node.addSlot(), job: { do: 'survey', path, source, target, instead, part, within } };
-}
 
 const byName = (a: { name: string }, b: { name: string }): number => (a.name < b.name ? -1 : 1);
 

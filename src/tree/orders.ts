@@ -1,6 +1,7 @@
 // What is to be done next, and by whom: surveys in the walk's order, and entries that were looked at already, which go first.
 
-import type { Job } from './job.js';
+import type { Job, Part } from './job.js';
+import type { Within } from './new-directory.js';
 import type { Node, Slot } from './node.js';
 
 /** A job, and whose it is. */
@@ -8,6 +9,12 @@ export interface Order {
   node: Node;
   slot: Slot;
   job: Job;
+}
+
+/** A directory, or a part of one, to look at. `within`: it has no name yet. */
+export function surveyOf(node: Node, part?: Part, within: Within | null = null): Order {
+  const { path, source, target, instead } = node;
+  return { node, slot: node.addSlot(), job: { do: 'survey', path, source, target, instead, part, within } };
 }
 
 /** Reported entries that wait to be told of, at most: behind a large file, the rest waits for it then. */
