@@ -114,6 +114,7 @@ for (const { path, text } of outputFiles) {
     supported: { 'dynamic-import': false },
     ...small,
   });
+  if (/[^\0-\x7f]/.test(code)) throw new Error(`${path} is not ASCII, which src/cli/load.cjs relies on`);
   const named = (kind) => imports.filter((each) => each.kind === kind).map((each) => basename(each.path));
   parts.set(basename(path), { code, needs: named('import-statement'), later: named('dynamic-import'), entryPoint });
 }

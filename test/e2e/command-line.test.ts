@@ -3,6 +3,7 @@
 import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
+import { native } from '../../src/io/native.js';
 import { bin, command, shell, sluice, temporary } from '../helpers/sluice.js';
 
 describe('the command line', () => {
@@ -206,5 +207,34 @@ sys.exit(subprocess.call(sys.argv[1:]))`;
     const cwd = temporary();
     await shell(`ln -s "${bin}" s`, { cwd });
     expect((await command(process.execPath, [join(cwd, 's'), '--version'])).status).toBe(0);
+  });
+
+  it("small jobs load none of Node's own modules that are slow to load, and that bare Node does without", async () => {
+    const cwd = temporary();
+    await shell('mkdir a; echo a > a/f; echo f > f', { cwd });
+    writeFileSync(
+      join(cwd, 'told.cjs'),
+      "process.on('exit', () => require('fs').writeFileSync('list', process.moduleLoadList.join('\\n')));",
+    );
+    const loaded = async (script: string, ...args: string[]) => {
+      const { status, stderr } = await command(process.execPath, ['--require', './told.cjs', script, ...args], {
+        cwd,
+        input: 'x\n',
+      });
+      expect({ status, stderr }, args.join(' ')).toMatchObject({ status: 0 });
+      return new Set(readFileSync(join(cwd, 'list'), 'utf8').split('\n'));
+    };
+    const bare = await loaded('./told.cjs');
+    const slow = ['crypto', 'zlib', 'net', 'tty', 'perf_hooks', 'worker_threads', 'child_process', 'timers/promises'];
+    // Without native calls it takes programs to look for an ACL, and to make a tree.
+    const wider = ['copy f g', 'atomic-write g', 'copy -r a b', 'sync a c', 'inspect --quick f'];
+    for (const line of ['copy f g', 'tail -n 1 f', 'flush f', ...(native() ? wider : [])]) {
+      const list = await loaded(bin, ...line.split(' '));
+      const more = slow.filter((name) => list.has(`NativeModule ${name}`) && !bare.has(`NativeModule ${name}`));
+      expect([line, more]).toEqual([line, []]);
+    }
+    // And would tell if one did.
+    const compressing = await loaded(bin, 'copy', '--compress', 'gzip', 'f', 'h');
+    expect(compressing.has('NativeModule zlib')).toBe(true);
   });
 });
