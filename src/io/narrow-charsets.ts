@@ -92,6 +92,10 @@ export function narrowCharset(key: string): NarrowCharset | undefined {
   return made.get(id);
 }
 
+/** What has more than the charset of that name, if it is one of those. */
+export const widerCharset = (name: string): string | undefined =>
+  narrowCharset(name.toLowerCase().replace(/[^a-z0-9]/g, ''))?.wider;
+
 function narrowed({ wider, base, single: [from, to] = [0x100, 0], absent, swapped }: Definition): NarrowCharset {
   const pairs = new Uint8Array(0x10000);
   for (const rule of absent.split(/\s+/)) {

@@ -2,6 +2,8 @@
 // is not, since a bundle gives the import() of a CommonJS package without its named exports.
 
 import { analyse } from 'chardet';
+import { findCodec } from '../io/codecs.js';
+import { widerCharset } from '../io/narrow-charsets.js';
 import type { Evidence } from './encoding.js';
 
 /** Less is what it says of any bytes at all. */
@@ -18,7 +20,22 @@ export const guessedByEscapes = (sample: Buffer): Evidence['guess'] =>
 function best(sample: Buffer, fits: (name: string) => boolean, least: number): Evidence['guess'] {
   for (const { name, confidence } of analyse(sample)) {
     const known = name.toLowerCase();
-    if (fits(known)) return confidence < least ? undefined : { name: known, confidence, bytes: sample.length };
+    if (fits(known))
+      return confidence < least ? undefined : { name: fitting(known, sample), confidence, bytes: sample.length };
   }
   return undefined;
+}
+
+/** The charset of that name, or the wider one that often goes by it (Windows' for Shift_JIS) if only that has all of the sample. */
+function fitting(name: string, sample: Buffer): string {
+  const takes = (each: string): boolean => {
+    try {
+      findCodec(each).decoder('strict').decode(sample, false);
+      return true;
+    } catch {
+      return false; // damaged, or unknown here
+    }
+  };
+  if (takes(name)) return name;
+  return [widerCharset(name)].find((wider) => wider !== undefined && takes(wider)) ?? name;
 }

@@ -25,6 +25,20 @@ async function inspect(...args: string[]) {
 }
 
 describe('the facts of a file', () => {
+  it('an encoding that is guessed is one that conversion takes: Windows characters are not in Shift_JIS', async () => {
+    const path = join(temporary(), 'old');
+    const sentence = '93fa967b8cea82cc8365834c8358836782c582b78142'; // 日本語のテキストです。
+    for (const [more, name, text] of [
+      ['0a', 'shift_jis', 'です。\n'],
+      ['87400a', 'cp932', 'です。①\n'],
+    ] as const) {
+      writeFileSync(path, Buffer.from(`${sentence}${more}`.repeat(40), 'hex'));
+      const [facts] = (await sluice(['inspect', '--json', path])).records();
+      expect(facts).toMatchObject({ encoding: { value: name, inferred: true } });
+      expect((await sluice(['copy', '--encoding', name, path, '-'])).out).toContain(text);
+    }
+  });
+
   it.runIf(linux)('are what stat says', async () => {
     const directory = temporary();
     const path = join(directory, 'file');
