@@ -237,6 +237,16 @@ describe('truncation', () => {
     await tail.says(/truncated/);
   });
 
+  it('is known by the first bytes though those before the position are the same', async () => {
+    const same = 'the same\n'.repeat(500);
+    writeFileSync(log, `one\n${same}`);
+    const tail = await following('-n', '1', '-f', 'log');
+    tail.child.kill('SIGSTOP');
+    writeFileSync(log, `two\n${same}more\n`);
+    tail.child.kill('SIGCONT');
+    await tail.prints(`the same\ntwo\n${same}more\n`);
+  });
+
   it('says that something may have been lost where nobody can know, with certainty where it was seen', async () => {
     writeFileSync(log, 'one\n');
     const tail = await following('-f', 'log');
