@@ -66,6 +66,14 @@ describe('--json', () => {
     );
   });
 
+  it('ends a line with the content that it was in: what comes after a truncation is another', async () => {
+    writeFileSync(log, 'a\nhalf');
+    const tail = await following('--json', '-f', 'log');
+    writeFileSync(log, 'other\n');
+    await eventually('the new line', () => tail.out.includes('"offset":0,"text":"other"'));
+    expect(tail.out).toContain('"offset":2,"text":"half"}\n{"type":"truncated","file":"log","offset":6}\n');
+  });
+
   it('tells of rotation', async () => {
     writeFileSync(log, 'a\n');
     const tail = await following('--json', '-F', 'log');
