@@ -31,7 +31,7 @@ export interface StreamFacts {
   /** Of pipes: who else has its ends open. */
   writers?: Known<Peer[]>;
   readers?: Known<Peer[]>;
-  /** The same open file as another of the three. */
+  /** The same file, pipe or terminal as another of the three, opened once or twice. */
   sameAs: ('stdin' | 'stdout' | 'stderr')[];
   /** How what is written to it is buffered, by the writer's library; of stdin, read-ahead is told instead. */
   buffering?: Customs;

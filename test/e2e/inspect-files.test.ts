@@ -204,6 +204,18 @@ print(json.dumps({'count':holes,'bytes':total}))`,
     expect(Buffer.from(bytes, 'base64').subarray(-4)).toEqual(Buffer.from('inv\xff', 'latin1'));
   });
 
+  it.runIf(mayMount)('know a bind mount that is read-only from the same file system elsewhere', async () => {
+    const directory = temporary();
+    const ended = await shell(
+      `mkdir plain bound && echo x >plain/file && mount --bind plain bound && mount -o remount,bind,ro bound || exit
+       sluice inspect --json plain/file bound/file; umount bound`,
+      { cwd: directory },
+    );
+    const [plain, bound] = ended.records();
+    expect(plain).toMatchObject({ writable: true, filesystem: { readOnly: false } });
+    expect(bound).toMatchObject({ writable: false, filesystem: { readOnly: true }, inode: plain!['inode'] });
+  });
+
   it.runIf(mayMount && native)(
     'are true of an overlay, whose pages and mappings are those of the file below',
     async () => {
@@ -297,25 +309,32 @@ describe('what goes wrong', () => {
     ]);
   });
 
-  it.runIf(linux && isRoot)('an unreadable file is an error, and what its inode tells is told', async () => {
-    const directory = temporary();
-    chmodSync(directory, 0o755);
-    const path = join(directory, 'secret');
-    writeFileSync(path, 'x\n', { mode: 0o600 });
-    const ended = await shell(
-      `setpriv --reuid 65534 --regid 65534 --clear-groups "${process.execPath}" "${bin}" inspect --json "${path}"`,
-    );
-    expect(ended.status).toBe(1);
-    const [facts, error] = ended.records();
-    expect(facts).toMatchObject({
-      type: 'file',
-      size: 2,
-      readable: false,
-      lines: { unknown: expect.stringContaining('permission') },
-    });
-    expect(error).toMatchObject({ type: 'error', code: 'EACCES', path });
-    expect((facts!['openedBy'] as { notPermitted: number }).notPermitted).toBeGreaterThan(0);
-  });
+  it.runIf(linux && isRoot)(
+    'an unreadable file is an error, what its inode tells is told, and the others go on',
+    async () => {
+      const directory = temporary();
+      chmodSync(directory, 0o755);
+      const path = join(directory, 'secret');
+      writeFileSync(path, 'x\n', { mode: 0o600 });
+      const open = join(directory, 'open');
+      writeFileSync(open, 'x\n', { mode: 0o644 });
+      const ended = await shell(
+        `setpriv --reuid 65534 --regid 65534 --clear-groups "${process.execPath}" "${bin}" inspect --json "${path}" "${open}"`,
+      );
+      expect(ended.status).toBe(1);
+      const [facts, error, other] = ended.records();
+      expect(other).toMatchObject({ readable: true, writable: false, lines: 1 });
+      if (native) expect(other!['cache']).toEqual({ unknown: expect.stringContaining('not permitted') });
+      expect(facts).toMatchObject({
+        type: 'file',
+        size: 2,
+        readable: false,
+        lines: { unknown: expect.stringContaining('permission') },
+      });
+      expect(error).toMatchObject({ type: 'error', code: 'EACCES', path });
+      expect((facts!['openedBy'] as { notPermitted: number }).notPermitted).toBeGreaterThan(0);
+    },
+  );
 
   it.runIf(linux)('a name that is not UTF-8 is told with its bytes', async () => {
     const directory = temporary();

@@ -33,6 +33,7 @@ interface Facts {
     role: string;
     waiting: { for: string };
     waitsFor: number[];
+    io: { written?: number };
     holding: { value: { bytes: number }; certainty: number } | null;
   }[];
   findings: { kind: string; pids: number[]; text: string; fix: string | null; inferred: boolean }[];
@@ -225,6 +226,17 @@ describe.runIf(linux)('a pipeline', () => {
       pipeline.some(({ program, role }) => program === 'timeout' && role === 'wrapper'),
     );
     expect(facts.pipeline.find(({ program }) => program === 'grep')?.role).toBe('stage');
+  });
+
+  it('has a shell that writes itself told as a stage', async () => {
+    const { pid: group } = start('bash', ['-c', `(echo first; sleep 60; true) | cat >/dev/null`]);
+    const cat = await member(group!, 'cat');
+    const { pipeline } = await settled(cat, 'a shell that has written', ({ pipeline }) =>
+      pipeline.some(
+        ({ program, waiting, io }) => program === 'bash' && waiting.for === 'child' && (io.written ?? 0) > 0,
+      ),
+    );
+    expect(pipeline.find(({ io }) => (io.written ?? 0) > 0)).toMatchObject({ program: 'bash', role: 'stage' });
   });
 });
 
