@@ -67,7 +67,7 @@ export function define(): Command {
     .optionsGroup('Looking first:')
     .addOption(new Option('-n, --dry-run', 'say what would be done, and do nothing'))
     .addOption(new Option('--check', 'compare only: exit 3 if they differ'))
-    .addOption(new Option('--plan <file>', 'save what would be done, and do nothing'))
+    .addOption(new Option('--plan <file>', 'save what would be done (- is stdout), and do nothing'))
     .addOption(new Option('--apply <file>', 'do what was planned, if both sides are still the same'))
     .optionsGroup('How it is done:')
     .addOption(new Option('--swap', 'build a new tree, and exchange the two in one step'))
@@ -132,6 +132,7 @@ export async function run(options: Options, operands: string[], context: Context
   const { dryRun, check, plan, watch } = options;
   if ([dryRun, check, plan !== undefined, watch].filter(Boolean).length > 1 && !(dryRun && check))
     throw new UsageError('-n, --check, --plan and --watch exclude each other');
+  if (plan === '-' && options.json) throw new UsageError('--plan - writes the plan to stdout, and so does --json');
   if (plan !== undefined) return (await import('../commands/sync-plan.js')).savePlan(settled, plan, context);
   if (watch) return (await import('../commands/sync-watch.js')).watch(settled, context);
   return sync(settled, dryRun || check ? { do: 'tell', ...(check && { check }) } : { do: 'run' }, context);

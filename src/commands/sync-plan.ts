@@ -43,7 +43,9 @@ export async function savePlan(options: SyncOptions, file: string, context: Cont
     trash: options.trash && resolve(options.trash),
     linkDest: options.linkDest && resolve(options.linkDest),
   };
-  const lines = [JSON.stringify({ type: 'plan', version, options: absolute })];
+  const head = JSON.stringify({ type: 'plan', version, options: absolute });
+  if (file === '-') return printPlan(absolute, head, context);
+  const lines = [head];
   let bytes = 0;
   const atomic = new AtomicFile(resolveFile(file, 'no plan was made'));
   try {
@@ -57,7 +59,7 @@ export async function savePlan(options: SyncOptions, file: string, context: Cont
       lines.push(lineOf(action));
       if (lines.length >= 1000) flush();
     });
-    lines.push(JSON.stringify({ type: 'end', state: digest }));
+    lines.push(endOf(digest));
     flush();
     if (outcome !== 'done') {
       atomic.discard();
@@ -71,6 +73,17 @@ export async function savePlan(options: SyncOptions, file: string, context: Cont
     throw failure(error, { path: file });
   }
 }
+
+/** To stdout, line by line: one without its end is no plan. */
+async function printPlan(options: SyncOptions, head: string, context: Context): Promise<Outcome> {
+  const quiet: Context = { ...silent, fail: (error) => context.fail(error), warn: (...what) => context.warn(...what) };
+  context.print(head);
+  const { outcome, digest } = await planOnce(options, quiet, (action) => context.print(lineOf(action)));
+  if (outcome === 'done') context.print(endOf(digest));
+  return outcome;
+}
+
+const endOf = (digest: string): string => JSON.stringify({ type: 'end', state: digest });
 
 const lineOf = ({ action, path, reason, bytes, to }: Action): string =>
   JSON.stringify({ type: 'action', action, path: path || '.', reason, bytes, ...(to !== undefined && { to }) });
@@ -111,7 +124,9 @@ const silent: Context = {
 
 function readPlan(file: string): { options: SyncOptions; lines: string[]; state: string } {
   try {
-    const lines = readFileSync(fsPath(file), 'utf8').trimEnd().split('\n');
+    const lines = readFileSync(file === '-' ? 0 : fsPath(file), 'utf8')
+      .trimEnd()
+      .split('\n');
     const head = JSON.parse(lines.shift()!) as { type: string; version: number; options: SyncOptions };
     const end = JSON.parse(lines.pop()!) as { type: string; state: string };
     if (head.type !== 'plan' || head.version !== version || end.type !== 'end') throw new Error('not a plan');

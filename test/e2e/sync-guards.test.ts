@@ -284,6 +284,20 @@ describe('--apply', () => {
   });
 });
 
+describe('--plan and --apply with -', () => {
+  it('are stdout and stdin, and no file of that name', async () => {
+    make({ 'src/a': 'A', 'dst/b': 'B' });
+    const plan = await sluice(['sync', '--delete', '--plan', '-', at('src'), at('dst')], { cwd: dir });
+    expect([plan.status, plan.stderr, readdirSync(dir).sort()]).toEqual([0, '', ['dst', 'src']]);
+    const applied = await sluice(['sync', '--apply', '-'], { cwd: dir, input: plan.stdout });
+    expect([applied.status, names(at('dst'))]).toEqual([0, ['a']]);
+    const late = await sluice(['sync', '--apply', '-'], { cwd: dir, input: plan.stdout });
+    expect(late.status).toBe(3);
+    const both = await sluice(['sync', '--plan', '-', '--json', at('src'), at('dst')], { cwd: dir });
+    expect(both.status).toBe(2);
+  });
+});
+
 describe('--delete', () => {
   it.skipIf(!isRoot)('leaves another user’s temp files to him (needs root to become nobody)', async () => {
     make({ 'src/a': 'A', 'dst/.a.sluice-0123456789abcdef.tmp': 'root writes it' });

@@ -405,12 +405,12 @@ describe('sync --swap', () => {
   });
 
   it.skipIf(!exact || !hasStrace)('the exchange is one call, and nothing else touches the name', async () => {
-    make({ 'src/a': 'new', 'dst/a': 'old' });
+    make({ 'src/a': 'newer', 'dst/a': 'old' });
     const { status, calls } = strace(process.execPath, [bin, 'sync', '--swap', 'src', 'dst'], {
       trace: '?rename,?renameat,?renameat2,?unlink,unlinkat,?rmdir,?mkdir,mkdirat',
       cwd: dir,
     });
-    expect([status, readFileSync(at('dst/a'), 'utf8')]).toEqual([0, 'new']);
+    expect([status, readFileSync(at('dst/a'), 'utf8')]).toEqual([0, 'newer']);
     const touching = calls.filter((call) => /"([^"]*\/)?dst"/.test(call) && call.endsWith('= 0'));
     expect(touching).toEqual([expect.stringMatching(/^renameat2\(.*"[^"]*\/dst", RENAME_EXCHANGE\) = 0$/)]);
   });
