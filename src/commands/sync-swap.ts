@@ -10,7 +10,7 @@ import { whileUnfinished } from '../io/unfinished.js';
 import { carryTree } from '../tree/carry.js';
 import type { Extra } from '../tree/delete.js';
 import type { Node } from '../tree/node.js';
-import { places } from '../tree/place.js';
+import { type Place, places } from '../tree/place.js';
 import { removeTree } from '../tree/remove-tree.js';
 import { Tree } from '../tree/tree.js';
 import { lockDirectory, removeLeftovers } from '../tree/unnamed-root.js';
@@ -28,17 +28,33 @@ export interface NewTree {
   discard(fail: (error: unknown) => void): void;
 }
 
+/** A new directory beside `path`, open, and locked by a descriptor of its own: that tells it from what killed runs left. */
+function makeBeside(path: string): { beside: string; tree: Tree; lock: Place } {
+  for (;;) {
+    const beside = tempName(path);
+    mkdirSync(fsPath(beside), 0o700);
+    let tree: Tree | undefined;
+    try {
+      tree = new Tree(beside);
+      const lock = places().openPlace(tree.root, '.', false);
+      // Else another run took it for a leftover, in the moment before it was locked.
+      if (lockDirectory(lock) && places().statOpen(lock.fd).nlink > 0) return { beside, tree, lock };
+      places().close(lock);
+      tree.close();
+    } catch (error) {
+      tree?.close();
+      if (!isSystemError(error, 'ENOENT')) throw error;
+    }
+  }
+}
+
 /** Throws, with nothing made, where two directories cannot be exchanged. */
 export function newTree(destination: string, old: Tree | null): NewTree {
   // A symlink keeps its place; the directory it leads to is exchanged.
   const path = old ? real(destination) : destination;
   removeLeftovers(path);
   if (old) mustExchange(path);
-  const beside = tempName(path);
-  mkdirSync(fsPath(beside), 0o700);
-  const tree = new Tree(beside);
-  const lock = places().openPlace(tree.root, '.', false);
-  lockDirectory(lock);
+  const { beside, tree, lock } = makeBeside(path);
   let there = true;
   const remove = () => removeTree(beside);
   const finished = whileUnfinished(() => {

@@ -3,6 +3,7 @@
 
 import { readdirSync } from 'node:fs';
 import { basename, dirname, join } from 'node:path';
+import { isSystemError } from '../io/failure.js';
 import { native } from '../io/native.js';
 import { decodePath, fsPath } from '../io/path.js';
 import { tempBase } from '../io/temp-name.js';
@@ -22,7 +23,8 @@ export function unnamedRoot(path: string, mode: number): UnnamedRoot {
   const above = places().openRoot(dirname(path));
   try {
     for (;;) {
-      const made = NewDirectory.make(() => above, basename(path), mode);
+      const made = tryMake(() => above, basename(path), mode);
+      if (!made) continue;
       const close = () => {
         made.remove();
         places().close(made.place);
@@ -44,6 +46,16 @@ export function unnamedRoot(path: string, mode: number): UnnamedRoot {
   }
 }
 
+/** null: another run took it for a leftover before it was open. */
+function tryMake(above: () => Place, name: string, mode: number): NewDirectory | null {
+  try {
+    return NewDirectory.make(above, name, mode);
+  } catch (error) {
+    if (isSystemError(error, 'ENOENT') && (error as NodeJS.ErrnoException).syscall === 'open') return null;
+    throw error;
+  }
+}
+
 /** Nobody takes it for a leftover, for as long as this descriptor is open. False: somebody has. */
 export const lockDirectory = ({ fd }: Place): boolean => native()?.files.tryLock(fd, 'exclusive') ?? true;
 
@@ -55,7 +67,8 @@ export function removeLeftovers(path: string): void {
     for (const bytes of readdirSync(fsPath(dirname(path)), { encoding: 'buffer' })) {
       const name = decodePath(bytes);
       if (tempBase(name) !== basename(path) || places().stat(above, name)?.kind !== 'directory') continue;
-      const place = places().openPlace(above, name, false);
+      const place = openIfThere(above, name);
+      if (!place) continue;
       try {
         if (lockDirectory(place)) removeTree(join(dirname(path), name));
       } finally {
@@ -64,5 +77,15 @@ export function removeLeftovers(path: string): void {
     }
   } finally {
     places().close(above);
+  }
+}
+
+/** null: it has its own name by now, or is gone. */
+function openIfThere(above: Place, name: string): Place | null {
+  try {
+    return places().openPlace(above, name, false);
+  } catch (error) {
+    if (isSystemError(error, 'ENOENT')) return null;
+    throw error;
   }
 }
