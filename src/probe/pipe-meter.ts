@@ -18,13 +18,14 @@ const hold = 5;
 const room = 256 * 1024;
 /** So much within one slice is fast: then bytes are spliced … */
 const fast = 4 * 1024 * 1024;
-/** … through pipes of this size, and after so much looked at again. */
+/** … through pipes of this size … */
 const capacity = 1024 * 1024;
+/** … and looked at again after so much, then after twice as much, and so on. */
+const unseen = 128 * 1024 * 1024;
 /** Where nobody waits for them, small writes are left to gather so long (milliseconds): less than fills such a pipe. */
-const gathering = 0.3;
+const gathering = 0.05;
 const small = 64 * 1024;
 const nobody = new Int32Array(new SharedArrayBuffer(4));
-const unseen = 128 * 1024 * 1024;
 /** The upstream is asked for its counters this often at most (milliseconds), and this often when nothing comes … */
 const askEvery = 20;
 const tick = 100;
@@ -107,6 +108,7 @@ export class PipeMeter {
     let windowBytes = 0;
     let splicing = false;
     let unseenBytes = 0;
+    let atMost = unseen;
     for (;;) {
       const count = splicing ? this.#splice() : this.#pass();
       if (count === 0) return;
@@ -127,8 +129,9 @@ export class PipeMeter {
       windowBytes += count;
       if (splicing) {
         unseenBytes += count;
-        if (unseenBytes >= unseen || !this.#canSplice) {
+        if (unseenBytes >= atMost || !this.#canSplice) {
           splicing = false;
+          atMost *= 2;
           windowBytes = 0;
         }
       } else if (this.#canSplice && windowBytes >= fast) {
