@@ -164,7 +164,8 @@ function actionFor({ destination, stat }: Job, { noClobber, update }: CopyOption
 function plan(options: CopyOptions, context: Context, totals: Totals): Job[] {
   const { sources, destination } = options;
   const into = intoDirectory(options);
-  const taken = new Set<string>();
+  /** Is it a directory? Those are merged. */
+  const taken = new Map<string, boolean>();
   const jobs: Job[] = [];
   for (const source of sources) {
     try {
@@ -176,12 +177,13 @@ function plan(options: CopyOptions, context: Context, totals: Totals): Job[] {
       const target = into ? within(destination, basename(source)) : destination;
       const job = { source, destination: target, stat: statSource(source, options.followLinks !== 'never') };
       refuse(job, options);
-      if (taken.has(target))
+      const isDirectory = job.stat?.isDirectory() ?? false;
+      if (taken.has(target) && !(isDirectory && taken.get(target)))
         throw new SluiceError(`will not overwrite what was just copied to ${target}`, {
           path: source,
           state: 'the first one was kept',
         });
-      taken.add(target);
+      taken.set(target, isDirectory);
       jobs.push(job);
     } catch (error) {
       totals.errors++;

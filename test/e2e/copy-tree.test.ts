@@ -59,6 +59,15 @@ describe('copy -r', () => {
     expect(readFileSync(at('dst/b/c'), 'utf8')).toBe('C');
   });
 
+  it('directories of one name are merged, as by cp; a file does not go over what was just copied', async () => {
+    make({ 'one/x/a': 'A', 'one/x/both': '1', 'two/x/b': 'B', 'two/x/both': '2', 'three/x': 'a file' });
+    mkdirSync(at('dst'));
+    const { status, stderr } = await sluice(['copy', '-r', at('one/x'), at('two/x'), at('three/x'), at('dst')]);
+    expect([status, names(at('dst'))]).toEqual([1, ['x', 'x/a', 'x/b', 'x/both']]);
+    expect(readFileSync(at('dst/x/both'), 'utf8')).toBe('2');
+    expect(stderr).toContain(`${at('three/x')}: will not overwrite what was just copied`);
+  });
+
   it('keeps what symlinks are; -L copies what they lead to; -H only those that are operands', async () => {
     make({ 'src/a': 'A' });
     symlinkSync('a', at('src/link'));
