@@ -1,13 +1,13 @@
 // One source into one file: an atomic replacement, or a rewrite in place.
 
-import { fstatSync, lstatSync, realpathSync, statSync } from 'node:fs';
+import { fstatSync, lstatSync, statSync } from 'node:fs';
 import { AtomicFile } from '../io/atomic-file.js';
 import { applyAttributes } from '../io/attributes.js';
 import type { ContentResult } from '../io/content.js';
 import { failure, SluiceError } from '../io/failure.js';
 import { FileIO } from '../io/file-io.js';
 import { nativeReason } from '../io/native.js';
-import { decodePath, fsPath } from '../io/path.js';
+import { fsPath, realPath } from '../io/path.js';
 import { canOnlyOverwrite } from '../io/target.js';
 import type { Job, Run } from './copy.js';
 import { content, digest, verify } from './copy-content.js';
@@ -71,7 +71,7 @@ function resolveDestination(destination: string): string {
   if (!stat?.isSymbolicLink()) return destination;
   if (!statSync(fsPath(destination), { throwIfNoEntry: false }))
     throw new SluiceError('is a symlink that leads nowhere', { path: destination, state: 'nothing was made' });
-  return decodePath(realpathSync(fsPath(destination), { encoding: 'buffer' }));
+  return realPath(destination);
 }
 
 function skips(job: Job, path: string, run: Run): boolean {

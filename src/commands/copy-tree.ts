@@ -1,11 +1,10 @@
 // `sluice copy -r`: one directory onto another, by the engine in src/tree. What single files can have asked of them beside
 // (digests, verification, rewriting in place, …) is done by `copy-file.ts`, file by file, through the engine's open directories.
 
-import { realpathSync } from 'node:fs';
 import { basename, dirname, join } from 'node:path';
 import { fsyncDirectory, storageOf } from '../io/durability.js';
 import { failure, isSystemError, SluiceError } from '../io/failure.js';
-import { decodePath, fsPath } from '../io/path.js';
+import { realPath } from '../io/path.js';
 import type { Action } from '../tree/action.js';
 import type { Done, EntrySettings, Way } from '../tree/copy-entry.js';
 import { Engine } from '../tree/engine.js';
@@ -110,13 +109,12 @@ async function makeDurable(engine: Engine, destination: string, fresh: boolean, 
 
 /** A directory would never be done with, copied into itself. */
 function refuseIntoItself(source: string, destination: string): void {
-  const real = (path: string): string => decodePath(realpathSync(fsPath(path), { encoding: 'buffer' }));
-  const from = real(source);
+  const from = realPath(source);
   let to = destination;
   let rest = '';
   for (;;) {
     try {
-      to = join(real(to), rest);
+      to = join(realPath(to), rest);
       break;
     } catch (error) {
       if (!isSystemError(error, 'ENOENT', 'ENOTDIR')) throw failure(error, { path: destination });
@@ -140,9 +138,15 @@ interface Target {
 function openTarget(job: Job, options: CopyOptions, source: Tree): Target {
   const { destination } = job;
   const named = destination === options.destination;
-  const at = places().openRoot(dirname(destination.replace(/(?<=.)\/+$/, '')));
+  const parent = dirname(destination.replace(/(?<=.)\/+$/, ''));
   const name = basename(destination);
   const state = 'it was left as it is';
+  let at: Place;
+  try {
+    at = places().openRoot(parent);
+  } catch (error) {
+    throw failure(error, { path: parent, state: 'nothing was copied' });
+  }
   const opened = (root: Place | null, fresh: boolean): Target => ({
     root,
     fresh,
@@ -191,7 +195,7 @@ function rulesOf(options: CopyOptions, source: Tree): Rules {
     extras: false,
     filter: {
       rules: filter.rules,
-      git: filter.gitignore ? decodePath(realpathSync(fsPath(source.path), { encoding: 'buffer' })) : undefined,
+      git: filter.gitignore ? realPath(source.path) : undefined,
     },
   };
 }
@@ -284,7 +288,7 @@ function tell(
 }
 
 function foretell({ action, path, kind, bytes }: Action, { source, destination }: Job, { context, totals }: Run): void {
-  const shown = (root: string) => (path === '' ? root : join(root, path));
+  const shown = (root: string) => (path === '' ? root : root.endsWith('/') ? root + path : `${root}/${path}`);
   if (action === 'skip') totals.skipped++;
   else if (kind === 'directory') totals.directories++;
   else if (kind === 'symlink') totals.symlinks++;

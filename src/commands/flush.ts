@@ -1,11 +1,11 @@
 // `sluice flush`: files that exist already, their names, directories and whole trees reach stable storage, several at a
 // time; and what cannot be promised is told.
 
-import { type Dirent, lstatSync, opendirSync, realpathSync, type Stats, statSync } from 'node:fs';
+import { type Dirent, lstatSync, opendirSync, type Stats, statSync } from 'node:fs';
 import { basename, dirname } from 'node:path';
 import { type Durability, fsyncPath, storageOf, syncFilesystem } from '../io/durability.js';
 import { failure, isSystemError, type SluiceError } from '../io/failure.js';
-import { decodePath, fsPath } from '../io/path.js';
+import { decodePath, fsPath, realPath } from '../io/path.js';
 import type { Context, Outcome } from './context.js';
 
 export interface FlushOptions {
@@ -127,7 +127,7 @@ class Flush {
       if (!link.isSymbolicLink()) return { path: operand, stat: link };
       const stat = statSync(fsPath(operand), { throwIfNoEntry: false });
       if (!stat) return { path: operand, stat: link };
-      return { path: decodePath(realpathSync(fsPath(operand), { encoding: 'buffer' })), stat };
+      return { path: realPath(operand), stat };
     } catch (error) {
       this.#failed(failure(error, { path: operand, state: 'it was not flushed' }));
       return undefined;
@@ -137,7 +137,7 @@ class Flush {
   *#directory(path: string, dev: number, kind: 'directory' | 'name'): Generator<Item> {
     let resolved: string;
     try {
-      resolved = decodePath(realpathSync(fsPath(path), { encoding: 'buffer' }));
+      resolved = realPath(path);
     } catch (error) {
       this.#failed(failure(error, { path, state: 'it was not flushed' }));
       return;

@@ -3,10 +3,9 @@
 
 import { createHash } from 'node:crypto';
 import { readFileSync } from 'node:fs';
-import { resolve } from 'node:path';
 import { AtomicFile } from '../io/atomic-file.js';
 import { failure, SluiceError } from '../io/failure.js';
-import { encodePath, fsPath } from '../io/path.js';
+import { absolutePath, encodePath, fsPath } from '../io/path.js';
 import { resolveFile } from '../io/target.js';
 import type { Action } from '../tree/action.js';
 import type { Facts } from '../tree/facts.js';
@@ -38,10 +37,10 @@ async function planOnce(options: SyncOptions, context: Context, line: (action: A
 export async function savePlan(options: SyncOptions, file: string, context: Context): Promise<Outcome> {
   const absolute: SyncOptions = {
     ...options,
-    source: resolve(options.source),
-    destination: resolve(options.destination),
-    trash: options.trash && resolve(options.trash),
-    linkDest: options.linkDest && resolve(options.linkDest),
+    source: absolutePath(options.source),
+    destination: absolutePath(options.destination),
+    trash: options.trash && absolutePath(options.trash),
+    linkDest: options.linkDest && absolutePath(options.linkDest),
   };
   const head = JSON.stringify({ type: 'plan', version, options: absolute });
   if (file === '-') return printPlan(absolute, head, context);

@@ -1,9 +1,9 @@
 // The two sides of a `sync`, opened; and what cannot be meant refused, before anything is made.
 
-import { lstatSync, mkdirSync, realpathSync, statSync } from 'node:fs';
-import { basename, dirname, join, resolve } from 'node:path';
+import { lstatSync, mkdirSync, statSync } from 'node:fs';
+import { basename, dirname, join } from 'node:path';
 import { failure, isSystemError, SluiceError } from '../io/failure.js';
-import { decodePath, fsPath } from '../io/path.js';
+import { fsPath, realPath, trimmedPath } from '../io/path.js';
 import { isNamedLater } from '../tree/entrance.js';
 import { atimeNs, mtimeNs } from '../tree/facts.js';
 import type { NewDirectory } from '../tree/new-directory.js';
@@ -27,18 +27,16 @@ export interface Sides {
   close(): void;
 }
 
-export const real = (path: string): string => decodePath(realpathSync(fsPath(path), { encoding: 'buffer' }));
-
 const isThere = (path: string): boolean => statSync(fsPath(path), { throwIfNoEntry: false }) !== undefined;
 const isSymlink = (path: string): boolean =>
   lstatSync(fsPath(path), { throwIfNoEntry: false })?.isSymbolicLink() ?? false;
 
 /** The real path that this one has, or would have if it were made. */
 function realOnceMade(path: string): string {
-  let above = resolve(path);
+  let above = trimmedPath(path);
   let rest = '';
-  for (; !isThere(above); above = dirname(above)) rest = join(basename(above), rest);
-  return join(real(above), rest).replace(/(?<=.)\/$/, '');
+  for (; !isThere(above) && dirname(above) !== above; above = dirname(above)) rest = join(basename(above), rest);
+  return join(realPath(above), rest).replace(/(?<=.)\/$/, '');
 }
 
 const isIn = (path: string, directory: string): boolean => path.startsWith(directory === '/' ? '/' : `${directory}/`);
@@ -97,12 +95,12 @@ export function openSides(options: SyncOptions, make: boolean): Sides {
 function canBeNamedLater(options: SyncOptions): boolean {
   const { source: from, destination: to, linkDest, trash } = options;
   const byItself = linkDest !== undefined || trash !== undefined;
-  return !byItself && isNamedLater(entrySettingsOf(options), false) && !isIn(realOnceMade(to), real(from));
+  return !byItself && isNamedLater(entrySettingsOf(options), false) && !isIn(realOnceMade(to), realPath(from));
 }
 
 /** The target, which gets its name when the first files in it are whole. */
 function makeUnnamed(to: string, opened: { close(): void }[]): [Tree, NewDirectory] {
-  const unnamed = unnamedRoot(resolve(to), 0o700);
+  const unnamed = unnamedRoot(trimmedPath(to), 0o700);
   const tree = new Tree(to, false, unnamed.made.place);
   opened.push(unnamed, tree);
   return [tree, unnamed.made];
@@ -111,7 +109,7 @@ function makeUnnamed(to: string, opened: { close(): void }[]): [Tree, NewDirecto
 /** Its path in DEST, if it is there; null if it is elsewhere. Throws where it cannot be. */
 function placeOfTrash(path: string, { source: from, destination: to }: SyncOptions): string | null {
   const state = 'nothing was done';
-  const [trash, source, target] = [realOnceMade(path), real(from), realOnceMade(to)];
+  const [trash, source, target] = [realOnceMade(path), realPath(from), realOnceMade(to)];
   for (const [side, name] of [
     [source, from],
     [target, to],
@@ -135,10 +133,10 @@ function placeOfTrash(path: string, { source: from, destination: to }: SyncOptio
 
 /** The directory that gets it looks as before: in DEST its time is compared. */
 function makeTrash(path: string): void {
-  let above = resolve(path);
+  let above = trimmedPath(path);
   if (isThere(above)) return;
   do above = dirname(above);
-  while (!isThere(above));
+  while (!isThere(above) && dirname(above) !== above);
   const place = places().openRoot(above);
   try {
     const facts = places().statOpen(place.fd);
@@ -174,8 +172,8 @@ function openSource(options: SyncOptions, open: (path: string) => Tree): Tree {
 
 function refuseOverlap({ source: from, destination: to, swap }: SyncOptions, there: boolean): void {
   const state = 'nothing was done';
-  const source = real(from);
-  const parent = dirname(resolve(to));
+  const source = realPath(from);
+  const parent = dirname(trimmedPath(to));
   if (!there && !isThere(parent))
     throw new SluiceError('no such directory to make it in', { code: 'ENOENT', path: to, state });
   if (!there && isSymlink(to))
@@ -194,7 +192,9 @@ function refuseOverlap({ source: from, destination: to, swap }: SyncOptions, the
 /** As named; else, as rsync has it, relative to DEST. */
 function openReference(path: string, destination: string, open: (path: string) => Tree): Tree {
   try {
-    return open(isThere(path) || !isThere(join(destination, path)) ? path : join(destination, path));
+    if (isThere(path)) return open(path);
+    const relative = join(realOnceMade(destination), path);
+    return open(isThere(relative) ? relative : path);
   } catch (error) {
     throw failure(error, { path, state: 'nothing was done' });
   }

@@ -4,7 +4,7 @@ import { lstatSync, mkdirSync, renameSync, rmdirSync, statSync } from 'node:fs';
 import { dirname } from 'node:path';
 import { failure, isSystemError, SluiceError } from '../io/failure.js';
 import { native } from '../io/native.js';
-import { fsPath } from '../io/path.js';
+import { fsPath, realPath } from '../io/path.js';
 import { tempName } from '../io/temp-name.js';
 import { whileUnfinished } from '../io/unfinished.js';
 import { carryTree } from '../tree/carry.js';
@@ -14,7 +14,6 @@ import { type Place, places } from '../tree/place.js';
 import { removeTree } from '../tree/remove-tree.js';
 import { Tree } from '../tree/tree.js';
 import { lockDirectory, removeLeftovers } from '../tree/unnamed-root.js';
-import { real } from './sync-sides.js';
 
 export interface NewTree {
   readonly tree: Tree;
@@ -51,7 +50,7 @@ function makeBeside(path: string): { beside: string; tree: Tree; lock: Place } {
 /** Throws, with nothing made, where two directories cannot be exchanged. */
 export function newTree(destination: string, old: Tree | null): NewTree {
   // A symlink keeps its place; the directory it leads to is exchanged.
-  const path = old ? real(destination) : destination;
+  const path = old ? realPath(destination) : destination;
   removeLeftovers(path);
   if (old) mustExchange(path);
   const { beside, tree, lock } = makeBeside(path);

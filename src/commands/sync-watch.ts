@@ -2,9 +2,9 @@
 // does that. A slow look beside them finds what no event told of.
 
 import { type FSWatcher, watch as watchDirectory } from 'node:fs';
-import { dirname, join, resolve } from 'node:path';
+import { dirname } from 'node:path';
 import { isSystemError } from '../io/failure.js';
-import { fsPath } from '../io/path.js';
+import { fsPath, trimmedPath } from '../io/path.js';
 import { places } from '../tree/place.js';
 import { below, Tree } from '../tree/tree.js';
 import type { Context, Outcome } from './context.js';
@@ -78,13 +78,13 @@ function* directories(root: string, context: Context): Generator<string> {
     tree = new Tree(root);
   } catch {
     // Gone for now: the sync says so. Its name comes back in the directory above.
-    yield dirname(resolve(root));
+    yield dirname(trimmedPath(root));
     return;
   }
   try {
     const waiting = [''];
     for (let path = waiting.pop(); path !== undefined; path = waiting.pop()) {
-      yield path === '' ? root : join(root, path);
+      yield tree.shown(path);
       const names: string[] = [];
       try {
         places().list(tree.at(path), (name) => names.push(name));

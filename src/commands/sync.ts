@@ -4,6 +4,7 @@
 import { dirname } from 'node:path';
 import { fsyncDirectory, storageOf } from '../io/durability.js';
 import { failure, SluiceError } from '../io/failure.js';
+import { realPath } from '../io/path.js';
 import type { Work } from '../tree/action.js';
 import { Engine } from '../tree/engine.js';
 import type { EngineEvents, EngineSettings } from '../tree/engine-face.js';
@@ -13,7 +14,7 @@ import { below, type Tree } from '../tree/tree.js';
 import type { Context, Outcome } from './context.js';
 import { Deletions } from './sync-deletions.js';
 import { entrySettingsOf, isCheck, type Purpose, rulesOf, type SyncOptions } from './sync-options.js';
-import { openSides, real, type Sides } from './sync-sides.js';
+import { openSides, type Sides } from './sync-sides.js';
 import { type NewTree, newTree } from './sync-swap.js';
 import { Tally } from './sync-tally.js';
 
@@ -50,7 +51,7 @@ class Run {
     this.#context = context;
     this.#sides = sides;
     const { rules, gitignore } = options.filter;
-    this.#filter = { rules, git: gitignore ? real(sides.source.path) : undefined };
+    this.#filter = { rules, git: gitignore ? realPath(sides.source.path) : undefined };
     this.#tally = new Tally(options, purpose, context);
     this.#deletions = new Deletions(options, this.#filter, sides, this.#tally, context);
   }

@@ -2,6 +2,8 @@
 // (PEP 383, Python's surrogateescape), so that paths can be joined, compared and printed like other strings.
 
 import { isUtf8 } from 'node:buffer';
+import { realpathSync } from 'node:fs';
+import { isAbsolute } from 'node:path';
 
 /**
  * What Node's `fs` takes for this path: the string itself where it is plain Unicode (the usual case), else its bytes.
@@ -46,4 +48,18 @@ function sequenceLength(buffer: Buffer, i: number): number {
   const lead = buffer[i]!;
   const length = lead < 0x80 ? 1 : lead < 0xc2 ? 0 : lead < 0xe0 ? 2 : lead < 0xf0 ? 3 : lead < 0xf5 ? 4 : 0;
   return length > 0 && i + length <= buffer.length && isUtf8(buffer.subarray(i, i + length)) ? length : 0;
+}
+
+/** The path without symlinks, which must be there. Not Node's own `realpathSync`: it takes `a/..` away before it looks, and knows text alone. */
+export const realPath = (path: string): string => decodePath(realpathSync.native(fsPath(path), { encoding: 'buffer' }));
+
+/** Without slashes and dots at its end: what comes before the last slash is the directory that it is in. `a/..` stays, since a may be a symlink. */
+export const trimmedPath = (path: string): string => path.replace(/(?<=.)(?:\/+\.?)+$/s, '');
+
+/** The same from any working directory, whose own name may be any bytes. */
+export function absolutePath(path: string): string {
+  const trimmed = trimmedPath(path);
+  if (isAbsolute(trimmed)) return trimmed;
+  const here = realPath('.');
+  return trimmed === '.' ? here : `${here}/${trimmed}`.replace(/^\/\//, '/');
 }

@@ -1,9 +1,9 @@
 // Where the new content of a file lies, whole and saved, while the file is overwritten as it lies there. What is found
 // under this name is complete: it gets there by an AtomicFile.
 
-import { lstatSync, realpathSync } from 'node:fs';
+import { lstatSync } from 'node:fs';
 import { basename, dirname } from 'node:path';
-import { decodePath, encodePath, fsPath } from './path.js';
+import { encodePath, fsPath, realPath } from './path.js';
 import { shortened } from './temp-name.js';
 
 const mark = '.sluice-in-place';
@@ -16,7 +16,7 @@ export const sidecarBeside = (path: string): string =>
 export async function sidecarIn(directory: string, path: string): Promise<string> {
   const { createHash } = await import('node:crypto');
   const name = basename(path);
-  const parent = decodePath(realpathSync(fsPath(dirname(path)), { encoding: 'buffer' }));
+  const parent = realPath(dirname(path));
   const which = createHash('sha256')
     .update(encodePath(`${parent}/${name}`))
     .digest('hex')

@@ -11,13 +11,12 @@ import {
   openSync,
   readFileSync,
   readlinkSync,
-  realpathSync,
   statSync,
 } from 'node:fs';
 import { dirname, resolve } from 'node:path';
 import { failure, isSystemError, type SluiceError } from '../io/failure.js';
 import { native } from '../io/native.js';
-import { decodePath, encodePath, fsPath } from '../io/path.js';
+import { decodePath, encodePath, fsPath, realPath } from '../io/path.js';
 import { type Known, unknown } from './certainty.js';
 import { type FilesystemFacts, filesystemOf } from './mounts.js';
 import { identityKey, type Openers } from './openers.js';
@@ -279,7 +278,7 @@ function may(path: string, how: number): boolean {
 
 function realPathOf(path: string): string | undefined {
   try {
-    return decodePath(realpathSync.native(fsPath(path), { encoding: 'buffer' }));
+    return realPath(path);
   } catch {
     return undefined;
   }

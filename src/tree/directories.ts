@@ -3,11 +3,14 @@
 
 import type { Loss } from '../io/attributes.js';
 import { fsyncFile } from '../io/durability.js';
+import { isSystemError } from '../io/failure.js';
 import { type EntrySettings, type Failed, failedAs } from './copy-entry.js';
-import { dressDirectory } from './dress.js';
+import { dressDirectory, type Model } from './dress.js';
 import type { Trees } from './hands.js';
 import type { Node } from './node.js';
+import { places } from './place.js';
 import type { Runner } from './runner.js';
+import { nameOf, parentOf, type Tree } from './tree.js';
 
 export interface DirectoryEvents {
   failed(failed: Failed, path: string): void;
@@ -62,7 +65,7 @@ export class Directories {
     this.#changed.add(node.path);
     try {
       const existing = this.#anew ? null : node.target;
-      const at = { source: () => source.at(node.path), target: target.at(node.path) };
+      const at = { source: () => modelIn(source, node.path), target: target.at(node.path) };
       const lost = dressDirectory(at, node.source, existing, this.#entry.keep, node.opened);
       for (const what of lost) this.#events.lost(what);
     } catch (error) {
@@ -80,5 +83,17 @@ export class Directories {
       }
     }
     this.#changed.clear();
+  }
+}
+
+/** That it could not be read was told when it was to be listed: what can be seen from outside is kept all the same. */
+function modelIn(source: Tree, path: string): Model {
+  try {
+    const place = source.at(path);
+    return { place, self: place.fd };
+  } catch (error) {
+    if (!isSystemError(error, 'EACCES')) throw error;
+    const place = source.at(parentOf(path));
+    return { place, self: places().pathOf(place, nameOf(path)) };
   }
 }

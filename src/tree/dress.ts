@@ -49,14 +49,14 @@ export function modeOf(source: Facts, existing: Facts | null, at: Place, keep: K
 
 /**
  * Dress a file or directory by its descriptor. It is closed to others until its mode is set. `from` is where extended attributes and
- * the ACL come from: the source's descriptor, or the path of what is replaced. Returns what was lost; throws the system's
+ * the ACL come from: the source, and the path of what is replaced. Returns what was lost; throws the system's
  * error for anything but a lack of permission or support.
  */
 export function dressOpen(
   fd: number,
   source: Facts,
   existing: Facts | null,
-  from: { source: number; replaced: string | null },
+  from: { source: number | string; replaced: string | null },
   way: Way,
   keep: Keep,
 ): Loss[] {
@@ -89,7 +89,7 @@ const inherited = (fd: number, existing: Facts | null, keep: Keep): number =>
 /** Without native calls the mode's group bits may be an ACL's mask, which nobody can read. True if some of them were left out for that. */
 function guardUnseen(
   attributes: Attributes & { mode: number },
-  from: { source: number; replaced: string | null },
+  from: { source: number | string; replaced: string | null },
   way: Way,
   kind: Facts['kind'],
   keep: Keep,
@@ -103,14 +103,21 @@ function guardUnseen(
     if (inherits || seen.any) Object.assign(attributes, { aclModel, inherits });
     return false;
   }
-  if (!inherits && !seen.own) return false;
+  // Of one that keeps us out nobody can see it.
+  if (!inherits && !seen.own && typeof from.source === 'number') return false;
   attributes.mode = careful;
   return true;
 }
 
+/** A directory as the source has it: open; or, where it keeps us out, its path, and the directory that it is in. */
+export interface Model {
+  place: Place;
+  self: number | string;
+}
+
 /** A directory's own attributes, once all in it is done. `opened`: it has another mode for the time of the work. */
 export function dressDirectory(
-  at: { source: () => Place; target: Place },
+  at: { source: () => Model; target: Place },
   source: Facts,
   existing: Facts | null,
   keep: Keep,
@@ -122,9 +129,10 @@ export function dressDirectory(
     places().changeOpenMode(fd, modeOf(source, existing, at.target, keep) | inherited(fd, existing, keep));
     return nothing;
   }
-  const way = { source: at.source(), target: at.target };
-  const lost = dressOpen(fd, source, existing, { source: way.source.fd, replaced: null }, way, keep);
-  if (keep.xattrs) takeAwayXattrs(fd, readExtended(way.source.fd)?.xattrs ?? new Map());
+  const { place, self } = at.source();
+  const way = { source: place, target: at.target };
+  const lost = dressOpen(fd, source, existing, { source: self, replaced: null }, way, keep);
+  if (keep.xattrs) takeAwayXattrs(fd, readExtended(self)?.xattrs ?? new Map());
   return lost;
 }
 

@@ -148,6 +148,8 @@ export class Engine {
       this.#workforce.stopNow();
       this.#staging?.undo();
       this.#buildings.abandon();
+      // While its own survey is under way, no building knows of it yet.
+      this.#newRoot?.remove();
     };
     const finished = whileUnfinished(undo);
     this.#tally.begin(() => this.#workforce.moved);

@@ -2,7 +2,7 @@
 // a killed run has left behind can be told from it, and goes.
 
 import { readdirSync } from 'node:fs';
-import { basename, dirname, join } from 'node:path';
+import { basename, dirname } from 'node:path';
 import { isSystemError } from '../io/failure.js';
 import { native } from '../io/native.js';
 import { decodePath, fsPath } from '../io/path.js';
@@ -70,7 +70,7 @@ export function removeLeftovers(path: string): void {
       const place = openIfThere(above, name);
       if (!place) continue;
       try {
-        if (lockDirectory(place)) removeTree(join(dirname(path), name));
+        if (lockDirectory(place)) removeTree(`${dirname(path)}/${name}`);
       } finally {
         places().close(place);
       }

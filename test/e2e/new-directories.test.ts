@@ -1,7 +1,7 @@
 // Directories of many files, made by several threads, that get their names when the files in them are whole.
 
 import { execFileSync, spawn } from 'node:child_process';
-import { linkSync, mkdirSync, readdirSync, readFileSync, statSync, symlinkSync, writeFileSync } from 'node:fs';
+import { linkSync, mkdirSync, readdirSync, readFileSync, rmSync, statSync, symlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { beforeEach, describe, expect, it } from 'vitest';
 import { native } from '../../src/io/native.js';
@@ -77,6 +77,25 @@ it.skipIf(!hasStrace || !exact).each([['copy', '-r'], ['copy', '-a'], ['sync']])
     expect(status).toBe(0);
     expect(calls.filter((line) => line.includes('.tmp')).length).toBe(2);
     expect(treeLines(at('out'), { times: 'none' })).toEqual(treeLines(at('src'), { times: 'none' }));
+  },
+);
+
+it.skipIf(!exact)(
+  'SIGTERM while the first files of the tree itself are made: nothing is left (needs native calls)',
+  async () => {
+    flat(at('src'), 1);
+    writeFileSync(at('src/each'), Buffer.alloc(120_000, 'x'));
+    for (let i = 0; i < 490; i++) linkSync(at('src/each'), at(`src/each-${i}`));
+    for (const args of [['copy', '-r'], ['sync'], ['copy', '-r']]) {
+      const child = spawn(process.execPath, [bin, ...args, at('src'), at('out')], { stdio: 'ignore' });
+      const ended = outcome(child);
+      // Where it was quicker than we looked, it is done.
+      await eventually('the tree under some name', () => readdirSync(dir).length > 1);
+      child.kill('SIGTERM');
+      await ended;
+      expect(temps(dir)).toEqual([]);
+      rmSync(at('out'), { recursive: true, force: true });
+    }
   },
 );
 
