@@ -242,6 +242,8 @@ class Tail {
 
   readonly #sink: FollowSink = {
     take: (file, bytes, offset) => this.#printer.take(file, bytes, offset),
+    began: (file, head) => this.#printer.add(file, head),
+    left: (file) => this.#printer.remove(file),
     ended: (file) => this.#printer.ended(file),
     happened: (file, { type, ...facts }) => this.#printer.record({ type, file: file.name, ...facts }),
     idle: () => this.#idle(),
