@@ -244,7 +244,10 @@ class Tail {
     take: (file, bytes, offset) => this.#printer.take(file, bytes, offset),
     began: (file, head) => this.#printer.add(file, head),
     left: (file) => this.#printer.remove(file),
-    ended: (file) => this.#printer.ended(file),
+    ended: (file) => {
+      this.#printer.ended(file);
+      this.#progress?.note();
+    },
     happened: (file, { type, ...facts }) => this.#printer.record({ type, file: file.name, ...facts }),
     idle: () => this.#idle(),
     room: () => this.#printer.output,

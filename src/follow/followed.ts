@@ -282,10 +282,10 @@ export class Followed {
     // Asked first, read after: what a writer wrote before it closed is there now.
     if (this.#readOldest()) return true;
     this.#hooks.debug(() => `${name(this)}: done with the old file (inode ${oldest.file.stat.ino}): ${why}`);
+    this.#hooks.ended(this);
     if (this.readings[0] === oldest) this.readings.shift();
     if (this.#late.add(this.operand, oldest, this.#fileWatches.get(oldest))) this.#fileWatches.delete(oldest);
     else this.#forget(oldest);
-    this.#hooks.ended(this);
     if (!next && !this.#options.retry) this.ignored = true;
     return next !== undefined;
   }
