@@ -68,8 +68,8 @@ export class Reporter implements Context {
     const told = failure(error);
     const { code, syscall, path, state, cause, stack } = told;
     const message = wording(told);
-    // A stdout that cannot be written to can't carry the record of it either.
-    if (this.#options.json && path !== standardOutput)
+    // A stdout that cannot be written to can't carry the record of it either. (Beside data bytes records go to stderr.)
+    if (this.#options.json && (path !== standardOutput || this.#options.dataOnStdout))
       this.#json({ type: 'error', code: code ?? 'ERR_FAILED', syscall, path, message, state });
     else this.#say('', path, message);
     if (this.#options.debug) this.#err(`${cause instanceof Error ? cause.stack : stack}\n`);

@@ -2,7 +2,7 @@
 // Each kind of look is loaded when it is taken: the start counts for half of most of them.
 
 import { setTimeout as sleep } from 'node:timers/promises';
-import { failure } from '../io/failure.js';
+import { failure, isSystemError } from '../io/failure.js';
 import type { OpenOptions } from '../io/open.js';
 import { isTerminal } from '../io/terminal.js';
 import { whileUnfinished } from '../io/unfinished.js';
@@ -62,18 +62,24 @@ export async function inspectStreams(context: Context): Promise<Outcome> {
 export async function inspectPipe(context: Context): Promise<Outcome> {
   const { PipeMeter } = await import('../probe/pipe-meter.js');
   const { pipeReport } = await import('../probe/pipe-report.js');
-  const meter = new PipeMeter({
-    // On a terminal that shows the bytes themselves a live line would only be in their way.
-    ...(!isTerminal(1) && { onBytes: () => context.progress({ bytes: meter.statistics.bytes }) }),
-    debug: (text) => context.debug(text),
-  });
-  const report = () => context.record({ ...pipeReport(meter) });
-  process.on('SIGUSR1', report);
-  // Told to stop: what has been learnt is said before.
-  const finished = whileUnfinished(report);
+  let finished = () => {};
+  let report = () => {};
   try {
+    const meter = new PipeMeter({
+      // On a terminal that shows the bytes themselves a live line would only be in their way.
+      ...(!isTerminal(1) && { onBytes: () => context.progress({ bytes: meter.statistics.bytes }) }),
+      debug: (text) => context.debug(text),
+    });
+    report = () => context.record({ ...pipeReport(meter) });
+    process.on('SIGUSR1', report);
+    // Told to stop: what has been learnt is said before.
+    finished = whileUnfinished(report);
     await meter.run();
     report();
+  } catch (error) {
+    if (!isSystemError(error)) throw error;
+    const writing = error.syscall === 'write' || error.syscall === 'splice';
+    throw failure(error, { path: writing ? 'standard output' : 'standard input' });
   } finally {
     finished();
     process.removeListener('SIGUSR1', report);

@@ -1,10 +1,11 @@
 // Each operand's ending, as it is when we come: its last lines or bytes, what older files have of them, or all since a checkpoint.
 
 import { lastLinesAcross, type Part, type Resumption, resume } from '../follow/catch-up.js';
+import { placeInOlder } from '../follow/checkpoint.js';
 import { printEnding, type Selection } from '../follow/ending.js';
 import { headLength, newline, nul } from '../follow/line-ends.js';
 import { Matched } from '../follow/lines.js';
-import { type OpenFile, type Operand, readAt } from '../follow/operand.js';
+import { type OpenFile, type Operand, readAt, sizeOf } from '../follow/operand.js';
 import { OutputFailed } from '../follow/output.js';
 import { closeOlder, contentOf, type OlderFile, openOlder } from '../follow/rotations.js';
 import type { Context } from './context.js';
@@ -83,20 +84,21 @@ export class Endings {
       if (place) {
         const found = await resume(place, file, older);
         this.#tell(operand, found, older);
-        await this.#printParts(operand, found.parts);
+        await this.#printParts(operand, found.parts, file);
         return found.position;
       }
       const head = Buffer.alloc(headLength);
       const ends = this.#printer.begin(operand, head.subarray(0, readAt(file!.fd, head, 0)));
-      await this.#printParts(operand, await lastLinesAcross(file!, older, selection.count, ends));
+      await this.#printParts(operand, await lastLinesAcross(file!, older, selection.count, ends), file);
       return undefined;
     } finally {
       closeOlder(older);
     }
   }
 
-  async #printParts(operand: Operand, parts: Part[]): Promise<void> {
+  async #printParts(operand: Operand, parts: Part[], newest: OpenFile | undefined): Promise<void> {
     const { output } = this.#printer;
+    let last: { file: OlderFile; offset: number } | undefined;
     for (const { file, from } of parts) {
       this.#context.debug(() => `${operand.label}: ${file.name} from byte ${from} on`);
       let offset = from;
@@ -112,12 +114,17 @@ export class Endings {
           offset += chunk.length;
           if (output.full) await output.ready();
         }
+        if (offset > 0) last = { file, offset };
       } catch (error) {
         if (error instanceof OutputFailed || error instanceof Matched) throw error;
         this.#hooks.fail(error, file.name);
       }
       this.#printer.ended(operand);
     }
+    // By nothing of an empty file's can a place be known again, nor by a file's that is not there.
+    if (!this.#progress || !last || (newest && sizeOf(newest) > 0)) return;
+    const place = await placeInOlder(last.file, last.offset);
+    if (place) this.#progress.doneWithOlder(operand.name, place);
   }
 
   #take(operand: Operand, file: Pick<OpenFile, 'fd' | 'stat'>, bytes: Uint8Array, offset: number): void {

@@ -28,10 +28,21 @@ export class Printer {
     this.#headers =
       !options.json &&
       (options.headers === 'always' || (options.headers === 'several' && operands.length > 1 && !options.prefix));
-    for (const each of operands) {
-      const stage = this.#stage(each);
-      if (stage) this.#stages.set(each, stage);
-    }
+    for (const each of operands) this.add(each);
+  }
+
+  /** One more file, whose content begins with `head`. */
+  add(file: Operand, head?: Uint8Array): void {
+    const stage = this.#stage(file);
+    if (!stage) return;
+    this.#stages.set(file, stage);
+    if (head) stage.begin(head);
+  }
+
+  /** Nothing more comes of this file. */
+  remove(file: Operand): void {
+    this.ended(file);
+    this.#stages.delete(file);
   }
 
   /** Bytes of `file`, in order; `offset` is where in it they lie. Throws `OutputFailed`, and `Matched` after the line that was waited for. */

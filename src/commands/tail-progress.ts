@@ -51,6 +51,16 @@ export class Progress {
     this.#remember(position);
   }
 
+  /** All older files have been handed to the printer, up to this place, and nothing of the file of that name. */
+  doneWithOlder(name: string, place: Place): void {
+    this.#checkpoint.set(name, place);
+  }
+
+  /** A file that is followed is about to be left: its place is to be known when it is no longer open. */
+  note(): void {
+    for (const position of this.#followed()) this.#remember(position);
+  }
+
   /** That file is followed from here on, or came to nothing. */
   handedOver(): void {
     this.#printing = undefined;
@@ -85,7 +95,7 @@ export class Progress {
       return;
     }
     if (this.#printing) this.#remember(this.#printing);
-    for (const position of this.#followed()) this.#remember(position);
+    this.note();
     try {
       this.#checkpoint.save();
     } catch (error) {

@@ -242,7 +242,12 @@ class Tail {
 
   readonly #sink: FollowSink = {
     take: (file, bytes, offset) => this.#printer.take(file, bytes, offset),
-    ended: (file) => this.#printer.ended(file),
+    began: (file, head) => this.#printer.add(file, head),
+    left: (file) => this.#printer.remove(file),
+    ended: (file) => {
+      this.#printer.ended(file);
+      this.#progress?.note();
+    },
     happened: (file, { type, ...facts }) => this.#printer.record({ type, file: file.name, ...facts }),
     idle: () => this.#idle(),
     room: () => this.#printer.output,

@@ -3,7 +3,7 @@
 import { createHash } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import { AtomicFile } from '../io/atomic-file.js';
-import { isSystemError, SluiceError } from '../io/failure.js';
+import { failure, isSystemError, SluiceError } from '../io/failure.js';
 import { encodePath, fsPath } from '../io/path.js';
 import { resolveFile } from '../io/target.js';
 import { readAt } from './operand.js';
@@ -37,21 +37,26 @@ export interface Inode {
 const digest = (bytes: Uint8Array): string => createHash('sha256').update(bytes).digest('hex');
 
 /** The place `offset` of the open file `fd`, by what its bytes are now. */
-export function placeOf(fd: number, { dev, ino, birthtimeNs }: Inode, offset: number): Place {
+export function placeOf(fd: number, inode: Inode, offset: number): Place {
   const head = Buffer.alloc(Math.min(headLength, offset));
   const window = Buffer.alloc(Math.min(windowLength, offset));
-  return {
-    dev: String(dev),
-    ino: String(ino),
-    birth: String(birthtimeNs),
-    offset,
-    headLength: head.length,
-    head: digest(head.subarray(0, readAt(fd, head, 0))),
-    windowLength: window.length,
-    window: digest(window.subarray(0, readAt(fd, window, offset - window.length))),
-    at: Date.now(),
-  };
+  return placeBy(inode, offset, {
+    head: head.subarray(0, readAt(fd, head, 0)),
+    window: window.subarray(0, readAt(fd, window, offset - window.length)),
+  });
 }
+
+const placeBy = ({ dev, ino, birthtimeNs }: Inode, offset: number, { head, window }: Marks): Place => ({
+  dev: String(dev),
+  ino: String(ino),
+  birth: String(birthtimeNs),
+  offset,
+  headLength: Math.min(headLength, offset),
+  head: digest(head),
+  windowLength: Math.min(windowLength, offset),
+  window: digest(window),
+  at: Date.now(),
+});
 
 /** Was `place` in this very inode? */
 export function isOf({ dev, ino, birth }: Place, inode: Inode): boolean {
@@ -77,22 +82,44 @@ export function isIn(place: Place, fd: number): boolean {
 export async function isInOlder(place: Place, file: OlderFile): Promise<boolean> {
   if (place.offset === 0) return isOf(place, file.stat);
   if (!file.compressed) return isIn(place, file.fd);
+  const marks = await marksOf(file, place);
+  return marks !== undefined && digest(marks.head) === place.head && digest(marks.window) === place.window;
+}
+
+/** The place `offset` of an older file's text, which is not at its beginning. Undefined: it cannot be read. */
+export async function placeInOlder(file: OlderFile, offset: number): Promise<Place | undefined> {
+  if (!file.compressed) return placeOf(file.fd, file.stat, offset);
+  const lengths = { headLength: Math.min(headLength, offset), windowLength: Math.min(windowLength, offset) };
+  const marks = await marksOf(file, { offset, ...lengths });
+  return marks && placeBy(file.stat, offset, marks);
+}
+
+interface Marks {
+  head: Buffer;
+  window: Buffer;
+}
+
+/** The first bytes of a compressed file's text, and those before `offset`. Undefined: it has no such place. */
+async function marksOf(
+  file: OlderFile,
+  { offset, headLength, windowLength }: Pick<Place, 'offset' | 'headLength' | 'windowLength'>,
+): Promise<Marks | undefined> {
   let head = Buffer.alloc(0);
   let window = Buffer.alloc(0);
   let at = 0;
   try {
     for await (const chunk of contentOf(file)) {
-      if (head.length < place.headLength) head = Buffer.concat([head, chunk]).subarray(0, place.headLength);
-      const used = chunk.subarray(0, place.offset - at);
-      window = Buffer.concat([window, used]).subarray(-place.windowLength);
+      if (head.length < headLength) head = Buffer.concat([head, chunk]).subarray(0, headLength);
+      const used = chunk.subarray(0, offset - at);
+      window = Buffer.concat([window, used]).subarray(-windowLength);
       at += used.length;
-      if (at === place.offset) return digest(head) === place.head && digest(window) === place.window;
+      if (at === offset) return { head, window };
     }
   } catch (error) {
     // Damaged, or still being written: it is not there, as far as anybody can tell.
     if (!(error instanceof Error)) throw error;
   }
-  return false;
+  return undefined;
 }
 
 export class Checkpoint {
@@ -141,7 +168,7 @@ function read(path: string): Record<string, Place> {
     text = readFileSync(fsPath(path), 'utf8');
   } catch (error) {
     if (isSystemError(error, 'ENOENT')) return {};
-    throw error;
+    throw failure(error, { path });
   }
   if (text === '') return {};
   try {

@@ -23,6 +23,9 @@ export interface FollowOptions extends FollowedOptions {
 /** What the follower's owner does with what is found. */
 export interface FollowSink {
   take(file: Operand, bytes: Uint8Array, offset: number): void;
+  /** `file`, which is none of those that were named: bytes of a content that begins with `head` are to come, until it is left. */
+  began(file: Operand, head: Uint8Array): void;
+  left(file: Operand): void;
   /** This content is at its end; the next bytes of the same name are another's beginning. */
   ended(file: Operand): void;
   happened(file: Operand, happening: Happening): void;
@@ -108,9 +111,11 @@ export class Follower {
   }
 
   readonly #hooks: FollowedHooks = {
-    take: ({ operand }, bytes, offset) => {
-      if (!this.#over) this.#sink.take(operand, bytes, offset);
+    take: (file, bytes, offset) => {
+      if (!this.#over) this.#sink.take(file, bytes, offset);
     },
+    began: (file, head) => this.#sink.began(file, head),
+    left: (file) => this.#sink.left(file),
     room: () => !this.#sink.room().full,
     ended: ({ operand }) => this.#sink.ended(operand),
     happened: ({ operand }, happening) => this.#guard(() => this.#sink.happened(operand, happening)),

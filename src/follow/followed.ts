@@ -8,6 +8,7 @@ import type { Take } from './ending.js';
 import { NameWatch } from './events.js';
 import { FileWatch } from './file-watch.js';
 import { hasWriters } from './holders.js';
+import { LateFiles, type LateHooks } from './late.js';
 import { openMissed } from './missed.js';
 import { type OpenFile, type Operand, openOperand } from './operand.js';
 import { Presence } from './presence.js';
@@ -22,10 +23,7 @@ export type Happening =
   | { type: 'appeared' }
   | { type: 'gone'; reason: string };
 
-export interface FollowedHooks {
-  take: (followed: Followed, bytes: Uint8Array, offset: number) => void;
-  /** Is there room for more of them? */
-  room: () => boolean;
+export interface FollowedHooks extends LateHooks {
   /** The file that was read is at its end for good; what comes next is another's beginning. */
   ended: (followed: Followed) => void;
   happened: (followed: Followed, happening: Happening) => void;
@@ -58,6 +56,8 @@ export class Followed {
   #hooks: FollowedHooks;
   #nameWatch: NameWatch | undefined;
   #fileWatches = new Map<Reading, FileWatch>();
+  /** Their turn is over, and something may be added to them all the same. */
+  #late: LateFiles;
   /** It was truncated a moment ago, and what that destroyed is still being judged. */
   #judging = false;
   #presence: Presence;
@@ -69,6 +69,7 @@ export class Followed {
     this.operand = operand;
     this.#options = options;
     this.#hooks = hooks;
+    this.#late = new LateFiles(options.rotateWait, hooks);
     this.#presence = new Presence((change) => hooks.happened(this, change));
     if (options.events && !operand.isStdin) {
       this.#nameWatch = new NameWatch(operand.name, (kind) => {
@@ -118,8 +119,7 @@ export class Followed {
     this.#refreshNameWatch();
     for (const waiting of this.readings.slice(1)) waiting.glance();
     for (;;) {
-      const more = this.#readOldest();
-      if (more) return true;
+      if (this.#readOldest() || this.#late.look()) return true;
       const first = this.readings.length === 0;
       if (this.#wantsName()) this.#checkName();
       // What a file that has just appeared holds already, no event tells of.
@@ -140,6 +140,7 @@ export class Followed {
 
   close(): void {
     this.#nameWatch?.close();
+    this.#late.close();
     for (const reading of this.readings.splice(0)) this.#forget(reading);
   }
 
@@ -160,7 +161,7 @@ export class Followed {
     }
   }
 
-  readonly #take: Take = (bytes, offset) => this.#hooks.take(this, bytes, offset);
+  readonly #take: Take = (bytes, offset) => this.#hooks.take(this.operand, bytes, offset);
 
   /** True: there is more of it right now. */
   #readOldest(): boolean {
@@ -250,6 +251,7 @@ export class Followed {
     }
     const watch = this.watch(file);
     this.#presence.found();
+    this.#late.forget(file.stat);
     if (newest) {
       newest.lastNews = performance.now();
       this.#hooks.happened(this, { type: 'rotated', offset: newest.position });
@@ -280,9 +282,10 @@ export class Followed {
     // Asked first, read after: what a writer wrote before it closed is there now.
     if (this.#readOldest()) return true;
     this.#hooks.debug(() => `${name(this)}: done with the old file (inode ${oldest.file.stat.ino}): ${why}`);
-    if (this.readings[0] === oldest) this.readings.shift();
-    this.#forget(oldest);
     this.#hooks.ended(this);
+    if (this.readings[0] === oldest) this.readings.shift();
+    if (this.#late.add(this.operand, oldest, this.#fileWatches.get(oldest))) this.#fileWatches.delete(oldest);
+    else this.#forget(oldest);
     if (!next && !this.#options.retry) this.ignored = true;
     return next !== undefined;
   }

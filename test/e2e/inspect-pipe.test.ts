@@ -200,7 +200,19 @@ describe('what passes', () => {
   it('a full disk is told', async () => {
     const ended = await shell('echo x | sluice inspect - > /dev/full');
     expect(ended.status).toBe(1);
-    expect(ended.stderr).toContain('ENOSPC');
+    expect(ended.stderr).toBe('sluice inspect: standard output: no space left on device (ENOSPC, write)\n');
+    // Records are on stderr here, and so is this one.
+    for (const command of ['inspect --json -', 'copy --json - -', 'atomic-write --json --tee file']) {
+      const told = await shell(`echo x | sluice ${command} > /dev/full`, { cwd: temporary() });
+      expect(told.status).toBe(1);
+      const records = told.stderr
+        .trim()
+        .split('\n')
+        .map((line) => JSON.parse(line));
+      const error = { type: 'error', code: 'ENOSPC', syscall: 'write', path: 'standard output' };
+      expect(records).toContainEqual(expect.objectContaining(error));
+    }
+    expect((await shell('sluice inspect - < .', { cwd: temporary() })).stderr).toMatch(/: standard input: .*EISDIR/);
   });
 
   it('a file, and nothing, can be stdin too', async () => {
