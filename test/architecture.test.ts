@@ -56,6 +56,18 @@ describe('architecture', () => {
     expect(built.filter(touches)).toEqual([]);
   });
 
+  it('every code of an error, and every variable that is asked for, is documented', () => {
+    const page = readFileSync(join(root, 'docs/exit-codes-and-environment.md'), 'utf8');
+    const known = page + readFileSync(join(root, 'docs/io.md'), 'utf8');
+    const said = files.flatMap(({ text }) => [...text.matchAll(/'(ERR_[A-Z_]*[A-Z])'/g)].map(([, code]) => code!));
+    const own = new Set(['ERR_NOT_SEALED']); // never shown: it ends as a refusal
+    expect([...new Set(said)].filter((code) => !own.has(code) && !known.includes(`\`${code}\``))).toEqual([]);
+    const asked = files.flatMap(({ text }) => [...text.matchAll(/\benv\[?['.](\w+)/g)].map(([, name]) => name!));
+    const everybodys = new Set(['PATH', 'NODE_OPTIONS', 'NODE_V8_COVERAGE']);
+    const unnamed = [...new Set(asked)].filter((name) => !everybodys.has(name) && !page.includes(`\`${name}`));
+    expect(unnamed).toEqual([]);
+  });
+
   it('every source file opens with what it promises', () => {
     expect(files.filter(({ text }) => !text.startsWith('//')).map(({ name }) => name)).toEqual([]);
   });

@@ -58,7 +58,7 @@ export function define(): Command {
     .addOption(flag('-n, --no-clobber', 'if it exists', 'noClobber').default(false).preset(true))
     .addOption(
       flag('--check <command>', 'unless this shell command accepts the new file, {} (repeatable)')
-        .default([], '')
+        .default([], 'none')
         .argParser((value: string, before: string[]) => [...before, value]),
     )
     .optionsGroup('How it is replaced:')

@@ -22,7 +22,7 @@ export function define(): Command {
     .usage('[options] [DIRECTORY]')
     .argument('[directory]', 'the storage to measure: files are made there, and removed (default: here)')
     .addOption(
-      new Option('--size <size>', 'bytes a measurement moves')
+      new Option('--size <size>', 'bytes a measurement moves, at least 8M')
         .default(parsePositiveSize('32M'), '32M')
         .argParser(parsePositiveSize),
     )

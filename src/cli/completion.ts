@@ -30,7 +30,8 @@ export async function run(_: unknown, operands: string[], context: Context): Pro
 
 /**
  * The library's script for bash, so that it runs nothing of what was typed (it evaluates it), works without the package bash-completion,
- * completes `--option=value`, and lets bash complete file names.
+ * completes `--option=value`, lets bash complete file names, and can be read again (its constants are read-only, with names that every
+ * script of this library has).
  */
 function inBash(script: string): string {
   const changes: [string, string][] = [
@@ -42,7 +43,7 @@ function inBash(script: string): string {
     if (!script.includes(from)) throw new Error(`the completion library's script for bash has no '${from}'`);
     script = script.replace(from, () => to);
   }
-  return bashWords + script;
+  return bashWords + script.replaceAll(/(?:readonly )?\bShellCompDirective/g, '__sluice_Directive');
 }
 
 const bashReply = `[[ "$cur" == -*=* ]] && cur=\${cur#*=}

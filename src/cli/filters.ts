@@ -22,7 +22,10 @@ export function addFilterOptions(command: Command): void {
   };
   command
     .addOption(
-      rule('--exclude <glob>', 'leave out what matches; the first rule that matches decides', one(false)).default([]),
+      rule('--exclude <glob>', 'leave out what matches; the first rule that matches decides', one(false)).default(
+        [],
+        'none',
+      ),
     )
     .addOption(rule('--include <glob>', 'keep what matches, whatever later rules say', one(true)))
     .addOption(rule('--exclude-from <file>', 'rules from a file, a line each (- is stdin)', fromFile))

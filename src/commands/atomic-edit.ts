@@ -80,7 +80,7 @@ export async function append(run: Run): Promise<Placed> {
           if (received) {
             await copyReceived(received, atomic);
           } else {
-            await receive(run, atomic, await openInput(options, 0));
+            await receive(run, atomic, await openInput(options, 0, from > 0));
             if (facts.bytes === from) return unchanged(run, atomic);
             received = { fd: openSync(fsPath(atomic.temp), 'r'), from };
           }

@@ -19,8 +19,8 @@ export interface InputOptions {
   seal: string | undefined;
   /** CRLF and CR end that line too: newlines are being converted. */
   anyNewline: boolean;
-  /** What bytes go through on their way into the file: text conversion. */
-  stages: ((source: Source) => Source)[];
+  /** What bytes go through on their way into the file: text conversion. `behind`: they are put behind others. */
+  stages: ((source: Source, behind: boolean) => Source)[];
 }
 
 export interface Input {
@@ -35,12 +35,12 @@ export interface Input {
   close(): void;
 }
 
-/** `stdin` is what a command reads from. */
-export async function openInput(options: InputOptions, stdin: number): Promise<Input> {
+/** `stdin` is what a command reads from. `behind`: the input goes behind old content. */
+export async function openInput(options: InputOptions, stdin: number, behind = false): Promise<Input> {
   const argv = options.shell === undefined ? options.command : await shellCommand(options.shell);
   const input = argv ? await fromCommand(argv, options, stdin) : await fromStandardInput();
   if (options.seal !== undefined) input.source = new SealedSource(input.source, options.seal, options.anyNewline);
-  return { ...input, source: options.stages.reduce((source, stage) => stage(source), input.source) };
+  return { ...input, source: options.stages.reduce((source, stage) => stage(source, behind), input.source) };
 }
 
 async function fromStandardInput(): Promise<Input> {

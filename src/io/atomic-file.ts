@@ -4,6 +4,7 @@
 import { type BigIntStats, closeSync, constants, fstatSync, lstatSync, openSync, renameSync } from 'node:fs';
 import { type Attributes, applyAttributes, type Loss } from './attributes.js';
 import { confirmDirectory, type Durability, fsyncFile, insistOnDurability } from './durability.js';
+import { invalidArgument } from './errors.js';
 import { failure, isSystemError, type SluiceError } from './failure.js';
 import { FileIO } from './file-io.js';
 import { modeHere } from './new-file-mode.js';
@@ -18,7 +19,8 @@ import { readExtended } from './xattrs.js';
 export type DurabilityWish = 'none' | 'durable' | 'strict';
 
 export interface AtomicOptions {
-  durable?: DurabilityWish | undefined;
+  /** `false` is `none` (the default), `true` is `durable`. */
+  durable?: DurabilityWish | boolean | undefined;
   /** Leave an existing target alone, without a race: commit gives 'skipped'. */
   noClobber?: boolean | undefined;
   /** Keep the old file under its name with this suffix. */
@@ -64,6 +66,7 @@ export class AtomicFile {
   /** The target as it was when this began; null = there was none. */
   readonly existing: BigIntStats | null;
   #options: AtomicOptions;
+  #durable: DurabilityWish;
   #finished: () => void;
   #state: 'open' | 'closed' | 'done' = 'open';
 
@@ -71,6 +74,7 @@ export class AtomicFile {
   constructor(path: string, options: AtomicOptions = {}) {
     this.path = path;
     this.#options = options;
+    this.#durable = wishOf(options.durable);
     this.existing = lstatSync(fsPath(path), { bigint: true, throwIfNoEntry: false }) ?? null;
     const { O_RDWR, O_CREAT, O_EXCL, O_NOFOLLOW = 0 } = constants;
     if (options.partial !== undefined) {
@@ -111,7 +115,8 @@ export class AtomicFile {
    * Throws with the target untouched and the temp file gone, whatever failed.
    */
   async commit(attributes: Attributes = {}, newMode = 0o666): Promise<Committed> {
-    const { durable = 'none', readBack, settle } = this.#options;
+    const { readBack, settle } = this.#options;
+    const durable = this.#durable;
     try {
       if (durable === 'strict') await insistOnDurability(this.path, untouched);
       const lost = this.#dress(attributes, newMode);
@@ -231,4 +236,11 @@ export class AtomicFile {
       if (this.#options.partial !== undefined) removeQuietly(this.temp);
     }
   }
+}
+
+function wishOf(durable: AtomicOptions['durable'] = 'none'): DurabilityWish {
+  if (typeof durable === 'boolean') return durable ? 'durable' : 'none';
+  if (!['none', 'durable', 'strict'].includes(durable))
+    throw invalidArgument(`durable: '${durable}' is none of its values`);
+  return durable;
 }

@@ -4,7 +4,6 @@
 import type { Compression, Decompression } from './compression.js';
 import { type ContentOptions, type ContentResult, changeOf } from './content.js';
 import type { FileIO } from './file-io.js';
-import type { Stage } from './filter.js';
 import { copyInto } from './pump.js';
 import type { Sink, Source } from './raw.js';
 import type { TextConversion } from './text-filter.js';
@@ -15,10 +14,13 @@ export interface Conversion {
   compress?: Compression | undefined;
 }
 
-/** The steps of `conversion` as one; `name` is the source's, for messages. */
-export async function conversionStage(conversion: Conversion, name: string): Promise<Stage> {
+/** The steps of `conversion` as one; `name` is the source's, for messages. `behind`: what comes out is put behind other text. */
+export async function conversionStage(
+  conversion: Conversion,
+  name: string,
+): Promise<(source: Source, behind?: boolean) => Source> {
   const { decompress, text, compress } = conversion;
-  const stages: Stage[] = [];
+  const stages: ((source: Source, behind: boolean) => Source)[] = [];
   if (decompress !== undefined || compress !== undefined) {
     const { compressing, decompressing } = await import('./compression.js');
     if (decompress !== undefined) stages.push(decompressing(decompress, name));
@@ -27,9 +29,13 @@ export async function conversionStage(conversion: Conversion, name: string): Pro
   if (text) {
     const { textFilter } = await import('./text-filter.js');
     const { FilterSource } = await import('./filter.js');
-    stages.splice(decompress === undefined ? 0 : 1, 0, (source) => new FilterSource(source, textFilter(text, name)));
+    stages.splice(
+      decompress === undefined ? 0 : 1,
+      0,
+      (source, behind) => new FilterSource(source, textFilter(text, name, behind)),
+    );
   }
-  return (source) => stages.reduce((from, stage) => stage(from), source);
+  return (source, behind = false) => stages.reduce((from, stage) => stage(from, behind), source);
 }
 
 /**

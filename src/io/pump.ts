@@ -1,6 +1,7 @@
 // The one way to move bytes: a source, a sink, one reused buffer, in slices of at most ~20 ms, between which the event
 // loop runs, so that signals and progress are prompt.
 
+import { invalidArgument } from './errors.js';
 import type { Sink, Source } from './raw.js';
 
 /** The event loop gets its turn after this many milliseconds of work. */
@@ -34,6 +35,9 @@ export interface CopyIntoOptions {
  */
 export async function copyInto(source: Source, sink: Sink, options: CopyIntoOptions = {}): Promise<number> {
   const { bufferSize = defaultStep, signal, onBytes, limitRate, limit = Infinity } = options;
+  if (typeof source?.readInto !== 'function') throw invalidArgument('a source has a method readInto');
+  if (typeof sink?.write !== 'function') throw invalidArgument('a sink has a method write');
+  if (!(bufferSize >= 1)) throw invalidArgument('a buffer size is a whole number from 1 up');
   const step = limitRate ? Math.min(bufferSize, Math.max(1, Math.ceil(limitRate / 10))) : bufferSize;
   const buffer = Buffer.allocUnsafeSlow(Math.max(1, Math.min(step, limit)));
   const started = now();

@@ -32,9 +32,10 @@ const newlines = { keep: '\n', lf: '\n', crlf: '\r\n', cr: '\r' };
 /**
  * The step for a source of that name. Throws `ERR_UNKNOWN_ENCODING`. Reading throws a SluiceError with code
  * `ERR_UNICODE_DECODE` or `ERR_UNICODE_ENCODE` that names the offset in bytes of the first bad sequence of the source.
+ * `behind` other text no byte order mark is written.
  */
-export function textFilter(conversion: TextConversion, name: string): Filter {
-  return new TextFilter(conversion, name);
+export function textFilter(conversion: TextConversion, name: string, behind = false): Filter {
+  return new TextFilter(conversion, name, behind);
 }
 
 class TextFilter implements Filter {
@@ -53,7 +54,7 @@ class TextFilter implements Filter {
   #last = '';
   #firstNewline: string | undefined;
 
-  constructor(conversion: TextConversion, name: string) {
+  constructor(conversion: TextConversion, name: string, behind: boolean) {
     const { encoding, toEncoding, newline = 'keep', errors, finalNewline = false } = conversion;
     this.#name = name;
     this.#bytewise = encoding === undefined && toEncoding === undefined && errors === undefined;
@@ -67,6 +68,7 @@ class TextFilter implements Filter {
     const whole = newline !== 'keep' || this.#final;
     this.#translating = whole ? new NewlineDecoder(this.#decoder, newline !== 'keep') : this.#decoder;
     this.#encoder = this.#to.encoder(this.#errors);
+    if (behind) this.#encoder.atStart = false;
   }
 
   push(chunk: Uint8Array): Uint8Array[] {

@@ -11,8 +11,11 @@ import type { Source } from './raw.js';
 import { resolveFile } from './target.js';
 
 export interface WriteAtomicOptions {
-  /** `durable` (default): content and name are on stable storage when the promise resolves; `strict`: or nothing is replaced. */
-  durable?: DurabilityWish | undefined;
+  /**
+   * `durable` or true (default): content and name are on stable storage when the promise resolves; `strict`: or nothing is replaced;
+   * `none` or false: that is left to the kernel.
+   */
+  durable?: DurabilityWish | boolean | undefined;
   /** Permission bits, set exactly. Default: the existing file's; of a new one 0o666 less the umask. */
   mode?: number | undefined;
   /** Leave an existing file alone, without a race: the outcome is `skipped`. */
@@ -41,10 +44,10 @@ export async function writeAtomic(
 ): Promise<Committed> {
   const { durable = 'durable', mode, noClobber, backup, signal } = options;
   const name = path instanceof URL ? fileURLToPath(path) : typeof path === 'string' ? path : decodePath(path);
+  const source = isSource(data) ? data : memory(data);
   // A file, also where the command line would mean stdout.
   const atomic = new AtomicFile(resolveFile(name === '-' ? './-' : name, untouched), { durable, noClobber, backup });
   try {
-    const source = typeof data === 'string' || !('readInto' in data) ? memory(data) : data;
     const bytes = await copyInto(source, atomic.file, { signal });
     const { size } = fstatSync(atomic.file.fileno());
     if (size !== bytes) throw new SluiceError(`only ${size} of ${bytes} bytes were written`, { path: name });
@@ -53,6 +56,10 @@ export async function writeAtomic(
     atomic.discard();
     throw failure(error, { path: name, state: untouched });
   }
+}
+
+function isSource(data: string | Bytes | Source): data is Source {
+  return typeof data === 'object' && data !== null && 'readInto' in data;
 }
 
 function memory(data: string | Bytes): Source {

@@ -34,6 +34,22 @@ describe('sluice atomic-write with text options', () => {
     expect(run.status).toBe(1);
     expect(run.records().at(-1)).toMatchObject({ type: 'atomic-write', outcome: 'failed' });
   });
+  it('appends without another byte order mark, as Python does', async () => {
+    const cwd = temporary();
+    const append = async (input: string, encoding: string) =>
+      expect(
+        await sluice(['atomic-write', '--append', '--to-encoding', encoding, encoding], { cwd, input }),
+      ).toMatchObject({ status: 0, stderr: '' });
+    for (const [encoding, mark] of [
+      ['utf-16', Buffer.from('fffe', 'hex')],
+      ['utf-8-sig', Buffer.from('efbbbf', 'hex')],
+    ] as const) {
+      await append('é\n', encoding);
+      await append('z\n', encoding);
+      const text = Buffer.from('é\nz\n', encoding === 'utf-16' ? 'utf16le' : 'utf8');
+      expect(readFileSync(join(cwd, encoding))).toEqual(Buffer.concat([mark, text]));
+    }
+  });
   it('converts what a command makes of the file', async () => {
     const cwd = temporary();
     writeFileSync(join(cwd, 'f'), 'b\r\na\r\n');

@@ -30,6 +30,10 @@ describe('sluice complete', () => {
     const listed = [...out.matchAll(/^ {2}(?:-\w, )?(--[a-z-]+)/gm)].map(([, option]) => option);
     expect(listed.length).toBeGreaterThan(20);
     expect((await offered('copy', '--')).values.sort()).toEqual(listed.sort());
+    const short = [...out.matchAll(/^ {2}(-\w)\b/gm)].map(([, option]) => option);
+    expect(short).toEqual(expect.arrayContaining(['-r', '-H', '-p']));
+    expect((await offered('copy', '-')).values.sort()).toEqual([...short, ...listed].sort());
+    expect(await offered('copy', '-H')).toEqual({ values: ['-H'], files: false });
     expect(await offered('copy', 'a', '--dec')).toEqual({ values: ['--decompress'], files: false });
   });
   it('offers the values of options', async () => {
@@ -60,7 +64,7 @@ describe('the scripts', () => {
 
   const inBash = async (words: string[]): Promise<string[]> => {
     const quoted = words.map((word) => `'${word}'`).join(' ');
-    const script = `source <(sluice completion bash); COMP_WORDS=(sluice ${quoted}); COMP_CWORD=${words.length}
+    const script = `source <(sluice completion bash); source <(sluice completion bash); COMP_WORDS=(sluice ${quoted}); COMP_CWORD=${words.length}
       compopt() { :; }; __sluice_complete; printf '%s\\n' "\${COMPREPLY[@]}"`;
     const { out, stderr } = await run('bash', ['--norc', '--noprofile'], script);
     expect(stderr).toBe('');

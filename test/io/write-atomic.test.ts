@@ -2,7 +2,7 @@ import { chmodSync, mkdirSync, readdirSync, readFileSync, statSync, symlinkSync,
 import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { beforeEach, describe, expect, it } from 'vitest';
-import { AtomicFile, BytesIO, fsyncDirectory, tempName, writeAtomic } from '../../src/index.js';
+import { AtomicFile, BytesIO, copyInto, fsyncDirectory, tempName, writeAtomic } from '../../src/index.js';
 import { temporary } from '../helpers/sluice.js';
 
 let dir: string;
@@ -22,6 +22,27 @@ describe('writeAtomic', () => {
     await writeAtomic(pathToFileURL(file), new BytesIO(Buffer.alloc(300_000, 'x')), { durable: 'none' });
     expect(text()).toBe('x'.repeat(300_000));
     expect(readdirSync(dir)).toEqual(['file']);
+  });
+
+  it('takes a wish for durability as a word or a boolean, and refuses what makes no sense before anything is made', async () => {
+    expect((await writeAtomic(file, 'a')).durability).not.toBe('none');
+    expect((await writeAtomic(file, 'a', { durable: false })).durability).toBe('none');
+    expect((await writeAtomic(file, 'a', { durable: true })).durability).not.toBe('none');
+    const atomic = new AtomicFile(file, { durable: false });
+    expect((await atomic.commit()).durability).toBe('none');
+    writeFileSync(file, 'old');
+    const refused = { code: 'ERR_INVALID_ARG_VALUE' };
+    await expect(writeAtomic(file, 'new', { durable: 'no' as 'none' })).rejects.toMatchObject(refused);
+    for (const data of [5, null, undefined, {}])
+      await expect(writeAtomic(file, data as never)).rejects.toMatchObject(refused);
+    const [from, to] = [new BytesIO(Buffer.from('x')), new BytesIO()];
+    for (const broken of [null, {}, 'text']) {
+      await expect(copyInto(broken as never, to)).rejects.toMatchObject(refused);
+      await expect(copyInto(from, broken as never)).rejects.toMatchObject(refused);
+    }
+    for (const bufferSize of [0, -1, NaN])
+      await expect(copyInto(from, to, { bufferSize })).rejects.toMatchObject(refused);
+    expect([text(), readdirSync(dir)]).toEqual(['old', ['file']]);
   });
 
   it('keeps the mode, or sets the one that is given; keeps the old file; leaves what exists', async () => {
