@@ -1,24 +1,22 @@
 // `sluice copy -r`: one directory onto another, by the engine in src/tree. What single files can have asked of them beside
 // (digests, verification, rewriting in place, …) is done by `copy-file.ts`, file by file, through the engine's open directories.
 
-import { basename, dirname, join } from 'node:path';
+import { dirname } from 'node:path';
 import { fsyncDirectory, storageOf } from '../io/durability.js';
-import { failure, isSystemError, SluiceError } from '../io/failure.js';
+import { failure, SluiceError } from '../io/failure.js';
 import { realPath } from '../io/path.js';
 import type { Action } from '../tree/action.js';
 import type { Done, EntrySettings, Way } from '../tree/copy-entry.js';
 import { Engine } from '../tree/engine.js';
 import type { EngineEvents } from '../tree/engine-face.js';
-import { isNamedLater, makeOrFind } from '../tree/entrance.js';
+import { isNamedLater } from '../tree/entrance.js';
 import type { Rules } from '../tree/job.js';
-import type { NewDirectory } from '../tree/new-directory.js';
-import { newDirectoryMode } from '../tree/new-mode.js';
-import { type Place, places } from '../tree/place.js';
+import { places } from '../tree/place.js';
 import { nameOf, Tree } from '../tree/tree.js';
-import { unnamedRoot } from '../tree/unnamed-root.js';
 import type { Context } from './context.js';
 import type { CopyOptions, Job, Run } from './copy.js';
 import { copyFile } from './copy-file.js';
+import { openTarget, refuseIntoItself } from './copy-tree-target.js';
 
 /** Copy the directory `job.source`, whose links are followed as asked, so that `job.destination` is the like of it. */
 export async function copyTree(job: Job, run: Run): Promise<void> {
@@ -31,7 +29,12 @@ export async function copyTree(job: Job, run: Run): Promise<void> {
     });
   const source = new Tree(job.source, options.followLinks === 'always');
   try {
-    const opened = openTarget(job, options, source);
+    const opened = openTarget(
+      job,
+      options,
+      source,
+      !asksMore(options) && isNamedLater(entrySettings(options), options.followLinks === 'always'),
+    );
     const { root, fresh } = opened;
     const target = root && new Tree(job.destination, false, root);
     try {
@@ -105,82 +108,6 @@ async function makeDurable(engine: Engine, destination: string, fresh: boolean, 
       path: destination,
       code: 'ERR_VOLATILE',
     });
-}
-
-/** A directory would never be done with, copied into itself. */
-function refuseIntoItself(source: string, destination: string): void {
-  const from = realPath(source);
-  let to = destination;
-  let rest = '';
-  for (;;) {
-    try {
-      to = join(realPath(to), rest);
-      break;
-    } catch (error) {
-      if (!isSystemError(error, 'ENOENT', 'ENOTDIR')) throw failure(error, { path: destination });
-      rest = join(basename(to), rest);
-      to = dirname(to);
-    }
-  }
-  if (to !== from && !to.startsWith(from === '/' ? '/' : `${from}/`)) return;
-  throw new SluiceError(`cannot be copied into itself (${destination})`, { path: source, state: 'nothing was made' });
-}
-
-interface Target {
-  /** null where a dry run would make it. */
-  root: Place | null;
-  /** It was made just now; or gets its name later. */
-  fresh: boolean | NewDirectory;
-  close(): void;
-}
-
-/** The destination's directory: as the user named it links count, below that not. */
-function openTarget(job: Job, options: CopyOptions, source: Tree): Target {
-  const { destination } = job;
-  const named = destination === options.destination;
-  const parent = dirname(destination.replace(/(?<=.)\/+$/, ''));
-  const name = basename(destination);
-  const state = 'it was left as it is';
-  let at: Place;
-  try {
-    at = places().openRoot(parent);
-  } catch (error) {
-    throw failure(error, { path: parent, state: 'nothing was copied' });
-  }
-  const opened = (root: Place | null, fresh: boolean): Target => ({
-    root,
-    fresh,
-    close() {
-      if (root) places().close(root);
-    },
-  });
-  try {
-    const special = name === '' || name === '.' || name === '..';
-    const there = special ? null : places().stat(at, name);
-    const isLink = there?.kind === 'symlink' && named;
-    if (there && there.kind !== 'directory' && !(isLink && places().stat(at, name, true)?.kind === 'directory'))
-      throw new SluiceError('is no directory, and cannot be replaced by one', {
-        code: 'ENOTDIR',
-        path: destination,
-        state,
-      });
-    const fresh = !there && !special;
-    if (fresh && options.dryRun) return opened(null, fresh);
-    if (special) return opened(places().openRoot(destination), fresh);
-    if (!fresh) return opened(places().openPlace(at, name, isLink), fresh);
-    const closed = options.preserve.has('mode') || options.preserve.has('ownership');
-    const mode = closed ? 0o700 : newDirectoryMode(places().statOpen(source.root.fd).mode, process.umask());
-    if (!asksMore(options) && isNamedLater(entrySettings(options), options.followLinks === 'always')) {
-      const unnamed = unnamedRoot(destination.replace(/(?<=.)\/+$/, ''), mode);
-      return { root: unnamed.made.place, fresh: unnamed.made, close: unnamed.close };
-    }
-    makeOrFind(at, name, mode);
-    return opened(places().openPlace(at, name, false), fresh);
-  } catch (error) {
-    throw failure(error, { path: destination, state: 'nothing was copied into it' });
-  } finally {
-    places().close(at);
-  }
 }
 
 function rulesOf(options: CopyOptions, source: Tree): Rules {

@@ -79,9 +79,7 @@ export class Engine {
         this.#directories.changed(node);
       },
       release: (node) => this.#directories.release(node),
-      same: () => {
-        this.#tally.files++;
-      },
+      same: () => void this.#tally.files++,
       done: (action, done) => {
         events.done(action, done);
         this.#tally.files++;
