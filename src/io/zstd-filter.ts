@@ -125,8 +125,9 @@ async function wasmDecompressor(): Promise<Filter> {
   };
 }
 
-/** Bytes in a frame: each is compressed by itself. */
-const frame = 4 * 1024 * 1024;
+/** The byte of a frame's header that says what is in the frame, and its bit for the checksum (RFC 8878, 3.1.1.1). */
+const descriptor = 4;
+const hasChecksum = 4;
 
 type Library = typeof import('@bokuweb/zstd-wasm');
 let loading: Promise<Library> | undefined;
@@ -141,17 +142,23 @@ function loaded(): Promise<Library> {
   return loading;
 }
 
-/** A row of frames: this library has no streams. */
+/** A row of frames, each compressed by itself: this library has no streams. Nor has it checksums, which are put behind what it gives. */
 async function wasmCompressor(level: number): Promise<Filter> {
   const { compress } = await loaded();
-  const pending = Buffer.allocUnsafeSlow(frame);
+  const { hashedMemory } = await import('./xxh64.js');
+  const { memory: pending, checksum } = hashedMemory();
+  const frame = pending.length;
   let filled = 0;
   let frames = 0;
   const flush = (): Uint8Array => {
     const bytes = compress(pending.subarray(0, filled), level);
+    const closed = Buffer.allocUnsafe(bytes.length + 4);
+    closed.set(bytes);
+    closed[descriptor]! |= hasChecksum;
+    closed.writeInt32LE(checksum(filled), bytes.length);
     filled = 0;
     frames++;
-    return bytes;
+    return closed;
   };
   return {
     *push(chunk) {
