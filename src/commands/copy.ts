@@ -13,6 +13,7 @@ import type { GlobRule } from '../tree/rules.js';
 import type { Context, Outcome, Progress } from './context.js';
 import { copyFile } from './copy-file.js';
 import { copyStream } from './copy-stream.js';
+import { lossMessage } from './losses.js';
 
 export interface CopyOptions {
   sources: string[];
@@ -287,10 +288,7 @@ function isChannel(destination: string): boolean {
 
 function tellLosses({ lost }: Totals, strict: boolean, context: Context): void {
   if (lost.size === 0) return;
-  const list = [...lost]
-    .map(([what, count]) => `${count} ${what}${count === 1 || what.endsWith('s') ? '' : 's'}`)
-    .join(', ');
-  const message = `kept everything but: ${list}`;
+  const message = lossMessage(lost);
   if (strict) context.fail(new SluiceError(message, { code: 'ERR_LOSS' }));
   else context.warn(message, { code: 'ERR_LOSS' });
 }

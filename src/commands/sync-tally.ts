@@ -5,6 +5,7 @@ import { storageOf } from '../io/durability.js';
 import { failure, SluiceError } from '../io/failure.js';
 import type { Action } from '../tree/action.js';
 import type { Context, Outcome } from './context.js';
+import { lossMessage } from './losses.js';
 import { isCheck, type Purpose, type SyncOptions } from './sync-options.js';
 
 export class Tally {
@@ -116,10 +117,7 @@ export class Tally {
 
   #tellLosses(): void {
     if (this.#lost.size === 0) return;
-    const list = [...this.#lost].map(
-      ([what, count]) => `${count} ${what}${count === 1 || what.endsWith('s') ? '' : 's'}`,
-    );
-    const message = `kept everything but: ${list.join(', ')}`;
+    const message = lossMessage(this.#lost);
     if (!this.#options.strict) this.#context.warn(message, { code: 'ERR_LOSS' });
     else {
       this.#totals.errors++;

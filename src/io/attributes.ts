@@ -32,7 +32,7 @@ export interface Attributes {
 }
 
 /** What could not be kept, by kind: counted and told at the end. */
-export type Loss = 'owner' | 'mode' | 'timestamps' | 'xattr' | 'unread xattr set' | 'hard link' | 'device';
+export type Loss = 'owner' | 'mode' | 'timestamp' | 'xattr' | 'unread xattr set' | 'hard link' | 'device';
 
 const setIdBits = 0o6000;
 
@@ -79,7 +79,7 @@ export function applyAttributes(fd: number, current: { uid: number; gid: number 
       lost.push('mode');
     }
   }
-  if (atimeNs !== undefined && mtimeNs !== undefined && !setTimes(fd, atimeNs, mtimeNs)) lost.push('timestamps');
+  if (atimeNs !== undefined && mtimeNs !== undefined && !setTimes(fd, atimeNs, mtimeNs)) lost.push('timestamp');
   return lost;
 }
 
@@ -96,7 +96,7 @@ export function applyLinkAttributes(path: string, attributes: Attributes): Loss[
     }
   }
   loseXattrs(lost, path, attributes);
-  if (atimeNs !== undefined && mtimeNs !== undefined && !setTimes(path, atimeNs, mtimeNs)) lost.push('timestamps');
+  if (atimeNs !== undefined && mtimeNs !== undefined && !setTimes(path, atimeNs, mtimeNs)) lost.push('timestamp');
   return lost;
 }
 

@@ -170,10 +170,10 @@ export function dressNamed(way: Way, name: string, as: string, source: Facts, ke
   try {
     places().setTimes(at, as, atimeNs(source), mtimeNs(source));
     const { after1970 } = places().blur;
-    if (after1970 > 0 && source.nanoseconds % 1000 !== 0) lost.push('timestamps');
+    if (after1970 > 0 && source.nanoseconds % 1000 !== 0) lost.push('timestamp');
   } catch (error) {
     if (!isSystemError(error, ...refused, 'EACCES')) throw error;
-    lost.push('timestamps');
+    lost.push('timestamp');
   }
   return lost;
 }

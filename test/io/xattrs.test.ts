@@ -173,7 +173,7 @@ describe('times', () => {
       if (calls || (time > 0n && time % 1000n === 0n)) {
         expect([mtimeNs, atimeNs, lost]).toEqual([time, time, []]);
       } else {
-        expect(lost).toEqual(['timestamps']);
+        expect(lost).toEqual(['timestamp']);
         expect(Math.abs(Number(mtimeNs - time))).toBeLessThan(2_000_000);
       }
     });
