@@ -174,6 +174,7 @@ export class Deletions {
             code: 'ENOTEMPTY',
           }),
           target!.shown(below(at.path, name)),
+          'it was left as it is',
         );
     if (node) engine.changedIn(node);
     for (const { node: each } of replacing) engine.changedIn(each);

@@ -49,7 +49,7 @@ export function rulesOf(options: SyncOptions, purpose: Purpose, filter: Filter):
     links,
     devices: root,
     oneFileSystem,
-    replaceDirectories: extras,
+    replaceDirectories: options.delete || isCheck(purpose),
     extras,
     filter,
   };

@@ -24,16 +24,29 @@ export async function watch(options: SyncOptions, context: Context): Promise<Out
     try {
       await sync(options, { do: 'run' }, first ? context : onlyNews(context));
     } catch (error) {
-      if (first) throw error;
+      if (first) {
+        // Nothing that is watched, or waited for, is to keep the process alive.
+        change.end();
+        for (const each of watches.values()) each.close();
+        throw error;
+      }
       context.fail(error);
     }
-    await change;
+    await change.come;
   }
 }
 
-/** Watches every directory there is now; resolves when something has changed, and a moment has passed without more. */
-function changed(options: SyncOptions, watches: Map<string, FSWatcher>, context: Context): Promise<void> {
-  return new Promise((settled) => {
+interface Change {
+  /** Something has changed, and a moment has passed without more. */
+  come: Promise<void>;
+  /** It is waited for no longer. */
+  end(): void;
+}
+
+/** Watches every directory there is now. */
+function changed(options: SyncOptions, watches: Map<string, FSWatcher>, context: Context): Change {
+  let end = () => {};
+  const come = new Promise<void>((settled) => {
     let firstEvent = 0;
     let timer = setTimeout(done, slowLook);
     function done(): void {
@@ -41,6 +54,7 @@ function changed(options: SyncOptions, watches: Map<string, FSWatcher>, context:
       for (const each of watches.values()) each.removeAllListeners('change');
       settled();
     }
+    end = done;
     const onEvent = () => {
       firstEvent ||= Date.now();
       clearTimeout(timer);
@@ -70,6 +84,7 @@ function changed(options: SyncOptions, watches: Map<string, FSWatcher>, context:
       watches.delete(path);
     }
   });
+  return { come, end };
 }
 
 function* directories(root: string, context: Context): Generator<string> {

@@ -335,6 +335,20 @@ describe('--delete', () => {
 });
 
 describe('--swap', () => {
+  it.skipIf(!native())(
+    'without --delete a directory with contents is not replaced: all is left as it was',
+    async () => {
+      make({ 'src/a': 'A', 'dst/a/precious': 'P' });
+      for (const more of [[], ['-n']]) {
+        const { status, stderr } = await sync('--swap', ...more);
+        expect([status, stderr]).toEqual([1, expect.stringContaining('--delete replaces it (ENOTEMPTY)')]);
+        expect([readdirSync(dir).sort(), readFileSync(at('dst/a/precious'), 'utf8')]).toEqual([['dst', 'src'], 'P']);
+      }
+      expect((await sync('--swap', '--delete')).status).toBe(0);
+      expect(readFileSync(at('dst/a'), 'utf8')).toBe('A');
+    },
+  );
+
   it.skipIf(!hasStrace || !native())('is refused where nothing can be exchanged, and nothing is made', () => {
     make({ 'src/a': 'A', 'dst/b': 'B' });
     for (const error of ['EINVAL', 'ENOSYS']) {

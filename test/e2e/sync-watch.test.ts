@@ -116,3 +116,10 @@ describe('sync --watch', () => {
     expect([signal, stderr.includes('deleted')]).toEqual(['SIGTERM', false]);
   });
 });
+
+it('what is refused at once ends it', async () => {
+  mkdirSync(at('src'));
+  const child = spawn(process.execPath, [bin, 'sync', '--watch', at('src'), at('src')], { stdio: 'pipe' });
+  const { status, stderr } = await outcome(child);
+  expect([status, stderr]).toEqual([1, expect.stringContaining('are the same')]);
+});
