@@ -89,7 +89,11 @@ export class Endings {
       }
       const head = Buffer.alloc(headLength);
       const ends = this.#printer.begin(operand, head.subarray(0, readAt(file!.fd, head, 0)));
-      await this.#printParts(operand, await lastLinesAcross(file!, older, selection.count, ends), file);
+      await this.#printParts(
+        operand,
+        await lastLinesAcross(file!, older, selection.count, ends, this.#hooks.fail),
+        file,
+      );
       return undefined;
     } finally {
       closeOlder(older);

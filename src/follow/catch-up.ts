@@ -14,12 +14,13 @@ export interface Part {
   from: number;
 }
 
-/** The parts of `older` (newest first) that, with all of `file`, are the last `count` lines; in the order of printing. */
+/** The parts of `older` (newest first) that, with all of `file`, are the last `count` lines; in the order of printing. `fail` is told of one that cannot be read. */
 export async function lastLinesAcross(
   file: OpenFile,
   older: OlderFile[],
   count: number,
   ends: LineEnds,
+  fail: (error: Error, path: string) => void,
 ): Promise<Part[]> {
   const parts: Part[] = [];
   const reader = (fd: number) => (view: Uint8Array, at: number) => readAt(fd, view, at);
@@ -27,8 +28,15 @@ export async function lastLinesAcross(
   for (const each of older) {
     if (missing === 0) break;
     let from: number;
-    if (each.compressed) ({ from, missing } = await compressedStart(each, missing, ends));
-    else ({ offset: from, missing } = startOfLastLines(reader(each.fd), 0, fstatSync(each.fd).size, missing, ends));
+    try {
+      if (each.compressed) ({ from, missing } = await compressedStart(each, missing, ends));
+      else ({ offset: from, missing } = startOfLastLines(reader(each.fd), 0, fstatSync(each.fd).size, missing, ends));
+    } catch (error) {
+      // Damaged: what is older would not join on to what is newer.
+      if (!(error instanceof Error)) throw error;
+      fail(error, each.name);
+      break;
+    }
     parts.unshift({ file: each, from });
   }
   return parts;

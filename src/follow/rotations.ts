@@ -1,10 +1,13 @@
 // A log's older files beside it: NAME.1, NAME.2.gz, …, as bytes, from the newest to the oldest.
 
-import { type BigIntStats, closeSync, createReadStream, fstatSync, openSync, readdirSync } from 'node:fs';
+import { type BigIntStats, closeSync, fstatSync, openSync, readdirSync } from 'node:fs';
 import { basename, dirname, join } from 'node:path';
+import { Readable } from 'node:stream';
+import { setImmediate as turn } from 'node:timers/promises';
 import { createGunzip } from 'node:zlib';
 import { failure, isSystemError } from '../io/failure.js';
 import { decodePath, fsPath } from '../io/path.js';
+import { readAt } from './operand.js';
 
 export interface OlderFile {
   readonly name: string;
@@ -13,6 +16,7 @@ export interface OlderFile {
   readonly stat: BigIntStats;
 }
 
+const chunkSize = 256 * 1024;
 /** A rotation is over long before so many looks. */
 const tries = 10;
 
@@ -92,15 +96,14 @@ export function closeOlder(files: OlderFile[]): void {
   for (const { fd } of files) closeSync(fd);
 }
 
-/** Its content from byte `from` of the uncompressed text on. Memory: one chunk. */
+/** Its content from byte `from` of the uncompressed text on. Memory: one chunk. Whoever has enough may stop: it stays open. */
 export async function* contentOf({ fd, compressed }: OlderFile, from = 0): AsyncGenerator<Buffer> {
-  const start = compressed ? 0 : from;
-  const raw = createReadStream('', { fd, autoClose: false, start, highWaterMark: 256 * 1024 });
   if (!compressed) {
-    yield* raw as AsyncIterable<Buffer>;
+    yield* bytesOf(fd, from);
     return;
   }
-  const text = createGunzip({ chunkSize: 256 * 1024 });
+  const text = createGunzip({ chunkSize });
+  const raw = Readable.from(bytesOf(fd, 0));
   raw.on('error', (error) => text.destroy(error));
   let skip = from;
   for await (const chunk of raw.pipe(text) as AsyncIterable<Buffer>) {
@@ -109,5 +112,16 @@ export async function* contentOf({ fd, compressed }: OlderFile, from = 0): Async
       yield chunk.subarray(skip);
       skip = 0;
     }
+  }
+}
+
+async function* bytesOf(fd: number, from: number): AsyncGenerator<Buffer> {
+  for (let at = from; ; ) {
+    const chunk = Buffer.allocUnsafe(chunkSize);
+    const got = readAt(fd, chunk, at);
+    if (got === 0) return;
+    at += got;
+    yield chunk.subarray(0, got);
+    await turn(); // Signals and the clock are heard.
   }
 }

@@ -47,23 +47,29 @@ export interface Evidence {
   whole: boolean;
 }
 
+/** What holds for every byte that was seen may not hold for those that were not. */
+const throughout =
+  ({ whole }: Evidence) =>
+  <T>(value: T, certainty: number, because: string): Inferred<T> =>
+    whole ? inferred(value, certainty, because) : inferred(value, certainty * 0.9, `${because}, as far as was read`);
+
 export function encodingOf(evidence: Evidence): Known<Inferred<string>> {
-  const { bytes, bom, wide, firstInvalid, nul, high, guess, whole } = evidence;
-  const sure = (certainty: number) => (whole ? certainty : certainty * 0.9);
+  const { bytes, bom, wide, firstInvalid, nul, high, guess } = evidence;
+  const soFar = throughout(evidence);
   if (bytes === 0) return unknown('the file is empty');
-  if (bom !== null && firstInvalid === null) return inferred(bom, sure(0.99), 'by its BOM, and all of it is valid');
+  if (bom !== null && firstInvalid === null) return soFar(bom, 0.99, 'by its BOM, and all of it is valid');
   if (bom !== null) return inferred(bom, 0.6, `by its BOM, but it is not valid from byte ${firstInvalid} on`);
   if (wide !== undefined)
     return firstInvalid === null
-      ? inferred(wide, sure(0.85), 'no BOM, but its zero bytes lie as in this encoding')
+      ? soFar(wide, 0.85, 'no BOM, but its zero bytes lie as in this encoding')
       : inferred(wide, 0.3, `its zero bytes lie as in this encoding, but it is not valid from byte ${firstInvalid} on`);
   if (nul > 0) return unknown('it has NUL bytes, which text does not have');
   if (firstInvalid === null && high === 0)
     return guess === undefined
-      ? inferred('ascii', sure(0.99), 'every byte is ASCII')
-      : inferred(guess.name, sure(0.9), 'every byte is ASCII, and its escape sequences choose character sets');
+      ? soFar('ascii', 0.99, 'every byte is ASCII')
+      : soFar(guess.name, 0.9, 'every byte is ASCII, and its escape sequences choose character sets');
   // Each sequence that is valid by chance in another encoding is about one chance in ten.
-  if (firstInvalid === null) return inferred('utf-8', sure(1 - 0.1 ** Math.min(4, 1 + high / 2)), 'all of it is valid');
+  if (firstInvalid === null) return soFar('utf-8', 1 - 0.1 ** Math.min(4, 1 + high / 2), 'all of it is valid');
   if (!guess) return unknown('it is not valid UTF-8, and statistics do not tell what else it is');
   return inferred(
     guess.name,
@@ -75,16 +81,17 @@ export function encodingOf(evidence: Evidence): Known<Inferred<string>> {
 /** Text or binary: what `file` and `grep` mean by it, which is a convention, and so a conclusion. */
 export function contentOf(evidence: Evidence): 'empty' | Inferred<'text' | 'binary'> {
   const { bytes, bom, wide, firstInvalid, nul, control, guess } = evidence;
+  const soFar = throughout(evidence);
   if (bytes === 0) return 'empty';
   const wideText = (bom !== null && bom !== 'utf-8') || wide !== undefined;
   if (wideText && firstInvalid === null && nul === 0)
-    return inferred('text', bom === null ? 0.85 : 0.98, `valid ${bom ?? wide}`);
+    return soFar('text', bom === null ? 0.85 : 0.98, `valid ${bom ?? wide}`);
   if (nul > 0) return inferred('binary', 0.98, `${nul} NUL ${nul === 1 ? 'byte' : 'bytes'}`);
-  if (firstInvalid === null && guess) return inferred('text', 0.85, `its escape sequences are those of ${guess.name}`);
+  if (firstInvalid === null && guess) return soFar('text', 0.85, `its escape sequences are those of ${guess.name}`);
   const share = control / bytes;
   if (firstInvalid === null)
     return share < 0.01
-      ? inferred(
+      ? soFar(
           'text',
           control === 0 ? 0.99 : 0.85,
           control === 0 ? 'valid, without control characters' : 'valid, few control characters',

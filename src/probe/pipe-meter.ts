@@ -106,10 +106,16 @@ export class PipeMeter {
   async #move(left: Promise<never>): Promise<void> {
     let windowEnd = performance.now() + slice;
     let windowBytes = 0;
+    let turnBy = windowEnd;
     let splicing = false;
     let unseenBytes = 0;
     let atMost = unseen;
     for (;;) {
+      // However short the waits are, none of which may have left the loop: signals and the clock are heard.
+      if (performance.now() >= turnBy) {
+        await turn();
+        turnBy = performance.now() + slice;
+      }
       const count = splicing ? this.#splice() : this.#pass();
       if (count === 0) return;
       if (count === null) {
@@ -141,7 +147,6 @@ export class PipeMeter {
       }
       if (performance.now() >= windowEnd) {
         this.#ask();
-        await turn();
         windowEnd = performance.now() + slice;
         windowBytes = 0;
       }

@@ -353,9 +353,14 @@ describe('what goes wrong', () => {
 describe('a quick look and a person', () => {
   it('reads only the head', async () => {
     const path = join(temporary(), 'long');
-    writeFileSync(path, 'a line\n'.repeat(100_000));
+    writeFileSync(path, `${'a line\n'.repeat(100_000)}\xff`, 'latin1');
     const { record } = await inspect('--quick', path);
     expect(record).toMatchObject({ bytesRead: 65536, lines: { unknown: expect.stringContaining('--quick') } });
+    // It is not; and so nothing is said of every byte.
+    const soFar = { certainty: 0.89, because: expect.stringMatching(/, as far as was read$/) };
+    expect(record).toMatchObject({ encoding: soFar, content: soFar });
+    const { record: whole } = await inspect(path);
+    expect(whole).toMatchObject({ firstInvalidByte: 700_000 });
   });
 
   it('gets a page on which conclusions and unknowns are marked', async () => {

@@ -197,6 +197,14 @@ describe('what passes', () => {
     }
   });
 
+  it('a signal is heard at once, however much flows', async () => {
+    // 143: it has ended of the first signal; 137: it had to be killed.
+    const meter = `"${process.execPath}" "${bin}" inspect -q -`;
+    const once = `yes | timeout --preserve-status -s TERM -k 3 0.4 ${meter} > /dev/null; echo $?`;
+    const ended = await shell(`for i in 1 2 3 4; do ${once}; done`);
+    expect(ended.out).toBe('143\n'.repeat(4));
+  });
+
   it('a full disk is told', async () => {
     const ended = await shell('echo x | sluice inspect - > /dev/full');
     expect(ended.status).toBe(1);

@@ -119,14 +119,14 @@ describe('rotation', () => {
   });
 
   it('hears those who open the old file again, though nobody had it open when the new one came', async () => {
-    writeFileSync(log, '\xff\xfeo\0n\0e\0\n\0', 'latin1');
+    writeFileSync(log, '\xfe\xff\0o\0n\0e\0\n', 'latin1');
     const options = ['--debug', '--json', '--encoding', 'utf-16', '--rotate-wait', '60s'];
     const tail = new Following(['-F', ...options, 'log'], { cwd: home });
     await eventually('it follows', () => tail.out.includes('followed by'));
     renameSync(log, `${log}.1`);
-    writeFileSync(log, '\xfe\xff\0t\0w', 'latin1');
+    writeFileSync(log, '\xff\xfet\0w\0', 'latin1');
     await eventually('the next has its turn', () => tail.out.includes('nobody has it open for writing'));
-    appendFileSync(`${log}.1`, 'l\0a\0t\0e\0\n\0', 'latin1');
+    appendFileSync(`${log}.1`, '\0l\0a\0t\0e\0\n', 'latin1');
     const line = (offset: number, text: string) => ({ type: 'line', file: 'log', offset, text });
     const lines = () =>
       tail.out
@@ -135,13 +135,13 @@ describe('rotation', () => {
         .map((record) => JSON.parse(record))
         .filter(({ type }) => type === 'line');
     await eventually('the late line', () => lines().length === 2);
-    appendFileSync(log, '\0o\0\n', 'latin1');
+    appendFileSync(log, 'o\0\n\0', 'latin1');
     await eventually('the new line', () => lines().length === 3);
     expect(lines()).toEqual([line(2, 'one'), line(10, 'late'), line(2, 'two')]);
     // Another content is no line of this log.
-    writeFileSync(`${log}.1`, 'x\0\n\0', 'latin1');
+    writeFileSync(`${log}.1`, '\0x\0\n', 'latin1');
     for (const count of [4, 5]) {
-      appendFileSync(log, '\0e\0\n', 'latin1');
+      appendFileSync(log, 'e\0\n\0', 'latin1');
       await eventually('a line more', () => lines().length >= count);
     }
     expect(lines().slice(3)).toEqual([line(10, 'e'), line(14, 'e')]);

@@ -105,7 +105,8 @@ describe('--checkpoint', () => {
     writeFileSync(log, '');
     await tail.says(/a new file has its name/);
     await tail.prints('1\n2\n');
-    await eventually('its end', () => readFileSync(join(home, 'state'), 'utf8').includes('"offset":4'));
+    const state = join(home, 'state');
+    await eventually('its end', () => existsSync(state) && readFileSync(state, 'utf8').includes('"offset":4'));
     await tail.stop();
     expect((await once()).out, 'left by the follower').toBe('');
     appendFileSync(`${log}.1`, '3\n');
@@ -121,7 +122,7 @@ describe('--checkpoint', () => {
     expect(await once()).toMatchObject({ status: 1, out: '' });
     writeFileSync(log, '5\n');
     expect((await once()).out).toBe('5\n');
-    rmSync(join(home, 'state'));
+    rmSync(state);
     writeFileSync(log, '');
     expect((await once('-n', '1', '--across-rotations')).out).toBe('4\n');
     expect((await once('-n', '1', '--across-rotations')).out).toBe('');
@@ -303,6 +304,30 @@ describe('--across-rotations', () => {
     expect(await run(3)).toBe('5\n6\n7');
     expect(await run(5)).toBe('3\n4\n5\n6\n7');
     expect(await run(50)).toBe('1\n2\n3\n4\n5\n6\n7');
+  });
+
+  it('takes them line by line from the middle of a plain older file, and stops at a damaged one', async () => {
+    writeFileSync(`${log}.1`, 'a\nb\n');
+    writeFileSync(log, 'c\n');
+    const records = (...args: string[]) => sluice(['tail', '--json', ...args, 'log'], { cwd: home });
+    const line = (offset: number, text: string) => `${JSON.stringify({ type: 'line', file: 'log', offset, text })}\n`;
+    expect(await records('--across-rotations', '-n', '2')).toMatchObject({
+      status: 0,
+      out: line(2, 'b') + line(0, 'c'),
+    });
+    writeFileSync(`${log}.2.gz`, 'no archive');
+    const damaged = await sluice(['tail', '--across-rotations', '-n', '4', 'log'], { cwd: home });
+    expect(damaged).toMatchObject({ status: 1, out: 'a\nb\nc\n', stderr: expect.stringContaining('log.2.gz: ') });
+    // A checkpoint in the middle of one.
+    rmSync(`${log}.2.gz`);
+    renameSync(log, join(home, 'kept'));
+    renameSync(`${log}.1`, log);
+    writeFileSync(log, 'a\n');
+    await records('--checkpoint', 'state');
+    appendFileSync(log, 'b\n');
+    renameSync(log, `${log}.1`);
+    renameSync(join(home, 'kept'), log);
+    expect(await records('--checkpoint', 'state')).toMatchObject({ status: 0, out: line(2, 'b') + line(0, 'c') });
   });
 
   it('goes with -n N alone', async () => {
