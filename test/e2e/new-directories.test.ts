@@ -1,7 +1,18 @@
 // Directories of many files, made by several threads, that get their names when the files in them are whole.
 
 import { execFileSync, spawn } from 'node:child_process';
-import { linkSync, mkdirSync, readdirSync, readFileSync, rmSync, statSync, symlinkSync, writeFileSync } from 'node:fs';
+import {
+  existsSync,
+  linkSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  statSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs';
 import { join } from 'node:path';
 import { beforeEach, describe, expect, it } from 'vitest';
 import { native } from '../../src/io/native.js';
@@ -36,8 +47,9 @@ async function stoppedHalfWay(
 ): Promise<Ended> {
   const child = spawn(process.execPath, [bin, ...args], { stdio: 'pipe' });
   const ended = outcome(child);
-  await eventually('files in a directory without a name', () =>
-    temps(where).some((name) => readdirSync(join(where, name)).length > 520),
+  await eventually(
+    'files in a directory without a name',
+    () => existsSync(where) && temps(where).some((name) => readdirSync(join(where, name)).length > 520),
   );
   child.kill('SIGSTOP');
   meanwhile();
@@ -114,6 +126,23 @@ describe.skipIf(!exact)('half way (needs native calls)', () => {
   });
 
   it.each([
+    'SIGTERM',
+    'SIGINT',
+  ] as const)('%s in a directory of the tree: that has no name, and is gone', async (signal) => {
+    renameSync(at('src'), at('large'));
+    mkdirSync(at('src'));
+    renameSync(at('large'), at('src/large'));
+    const { signal: died } = await stoppedHalfWay(
+      ['copy', '-r', '--jobs', '3', at('src'), at('out')],
+      at('out'),
+      () => {},
+      signal,
+    );
+    expect(died).toBe(signal);
+    expect(readdirSync(at('out'))).toEqual([]);
+  });
+
+  it.each([
     ['copy', '-r'],
     ['sync'],
   ])('kill -9: nothing has the name; the next run makes it whole, and leaves nothing (%s)', async (...args) => {
@@ -129,6 +158,8 @@ describe.skipIf(!exact)('half way (needs native calls)', () => {
     ['copy', '-r'],
     ['sync'],
   ])('somebody else makes a directory of that name: both are in it, complete (%s %s)', async (...args) => {
+    mkdirSync(at('src/sub'));
+    writeFileSync(at('src/sub/below'), 'below');
     const { status, stderr } = await stoppedHalfWay(
       [...args, '--jobs', '3', at('src'), at('out')],
       dir,
@@ -141,7 +172,8 @@ describe.skipIf(!exact)('half way (needs native calls)', () => {
     );
     expect([status, stderr.replace(/^sluice sync: .* created.*\n/, '')]).toEqual([0, '']);
     expect(temps(dir)).toEqual([]);
-    expect(readdirSync(at('out')).length).toBe(6_001);
+    expect(readdirSync(at('out')).length).toBe(6_002);
+    expect(readFileSync(at('out/sub/below'), 'utf8')).toBe('below');
     expect(readFileSync(at('out/theirs'), 'utf8')).toBe('theirs');
     for (let i = 0; i < 6_000; i += 37) expect(readFileSync(at(`out/file-${i}`), 'utf8')).toBe(content(i));
   });
