@@ -37,7 +37,7 @@ function makeBeside(path: string): { beside: string; tree: Tree; lock: Place } {
       tree = new Tree(beside);
       const lock = places().openPlace(tree.root, '.', false);
       // Else another run took it for a leftover, in the moment before it was locked.
-      if (lockDirectory(lock) && places().statOpen(lock.fd).nlink > 0) return { beside, tree, lock };
+      if (lockDirectory(lock) !== 'by another' && places().statOpen(lock.fd).nlink > 0) return { beside, tree, lock };
       places().close(lock);
       tree.close();
     } catch (error) {

@@ -31,7 +31,13 @@ export class NewDirectory {
   static make(above: () => Place, name: string, mode: number): NewDirectory {
     const temp = tempNameOf(name);
     places().makeDirectory(above(), temp, mode);
-    const { fd } = places().openPlace(above(), temp, false);
+    let fd: number;
+    try {
+      fd = places().openPlace(above(), temp, false).fd;
+    } catch (error) {
+      if (!isSystemError(error, 'ENOENT')) places().removeDirectory(above(), temp);
+      throw error;
+    }
     const made = new NewDirectory(above, name, { temp, fd });
     made.#finished = whileUnfinished(() => made.remove());
     return made;
@@ -49,18 +55,33 @@ export class NewDirectory {
 
   /** It gets its name; what is in it goes into a directory that somebody else has made under that name meanwhile, which the descriptor stands for then. */
   commit(): void {
+    try {
+      this.#rename();
+    } catch (error) {
+      if (!isSystemError(error, 'EEXIST', 'ENOTEMPTY')) this.#makeAnother(error);
+      this.#moveInto();
+    }
+    this.#ended = true;
+    this.#finished();
+  }
+
+  #rename(): void {
     const { temp } = this.within;
     const above = this.#above();
     try {
       native()!.directories.rename(above.fd, temp, above.fd, this.#name, 'noReplace');
     } catch (error) {
-      if (isSystemError(error, 'EEXIST')) this.#moveInto();
       // A file system that cannot do it without replacing: it replaces an empty directory at most.
-      else if (isSystemError(error, 'EINVAL', 'ENOSYS', 'EPERM')) places().rename(above, temp, above, this.#name);
-      else throw error;
+      if (!isSystemError(error, 'EINVAL', 'ENOSYS', 'EPERM')) throw error;
+      places().rename(above, temp, above, this.#name);
     }
-    this.#ended = true;
-    this.#finished();
+  }
+
+  /** Network file systems may rename no directory that is open. */
+  #makeAnother(error: unknown): void {
+    if (!isSystemError(error, 'EACCES', 'EBUSY', 'EPERM', 'ETXTBSY', 'EXDEV')) throw error;
+    const { mode } = places().statOpen(this.within.fd);
+    places().makeDirectory(this.#above(), this.#name, mode & 0o777);
   }
 
   #moveInto(): void {

@@ -30,7 +30,7 @@ export function unnamedRoot(path: string, mode: number): UnnamedRoot {
         places().close(made.place);
       };
       // Else another run took it for a leftover, in the moment before it was locked.
-      if (lockDirectory(made.place) && places().statOpen(made.place.fd).nlink > 0)
+      if (lockDirectory(made.place) !== 'by another' && places().statOpen(made.place.fd).nlink > 0)
         return {
           made,
           close() {
@@ -56,8 +56,17 @@ function tryMake(above: () => Place, name: string, mode: number): NewDirectory |
   }
 }
 
-/** Nobody takes it for a leftover, for as long as this descriptor is open. False: somebody has. */
-export const lockDirectory = ({ fd }: Place): boolean => native()?.files.tryLock(fd, 'exclusive') ?? true;
+/**
+ * By us, nobody takes it for a leftover for as long as this descriptor is open. Not at all where the file system locks no directories,
+ * as NFS: there nobody takes anything for a leftover.
+ */
+export function lockDirectory({ fd }: Place): 'by us' | 'by another' | 'not at all' {
+  try {
+    return native()?.files.tryLock(fd, 'exclusive') === false ? 'by another' : 'by us';
+  } catch {
+    return 'not at all';
+  }
+}
 
 /** New trees of runs that were killed, and old ones that they had not removed yet: those that nobody holds locked. */
 export function removeLeftovers(path: string): void {
@@ -70,7 +79,7 @@ export function removeLeftovers(path: string): void {
       const place = openIfThere(above, name);
       if (!place) continue;
       try {
-        if (lockDirectory(place)) removeTree(`${dirname(path)}/${name}`);
+        if (lockDirectory(place) === 'by us') removeTree(`${dirname(path)}/${name}`);
       } finally {
         places().close(place);
       }

@@ -2,6 +2,7 @@
 
 import { execFileSync, spawn } from 'node:child_process';
 import {
+  chmodSync,
   existsSync,
   linkSync,
   mkdirSync,
@@ -110,6 +111,21 @@ it.skipIf(!exact)(
     }
   },
 );
+
+it.skipIf(!hasStrace || !exact).each([
+  ['renames no directory that is open', 'renameat2:error=EBUSY:when=1', true],
+  ['renames nothing without replacing', 'renameat2:error=EINVAL:when=1', true],
+  ['locks no directory', 'flock:error=EBADF', true],
+  ['has no room for a directory', 'mkdirat:error=ENOSPC:when=1', false],
+] as const)('a file system that %s (needs strace and native calls)', (_, injection, works) => {
+  flat(at('src'), 700);
+  mkdirSync(at('src/sub'));
+  writeFileSync(at('src/sub/below'), 'below');
+  chmodSync(at('src'), 0o751);
+  const { status } = strace(process.execPath, [bin, 'copy', '-a', at('src'), at('out')], { inject: [injection] });
+  expect([status, temps(dir)]).toEqual([works ? 0 : 1, []]);
+  if (works) expect(treeLines(at('out'), comparable)).toEqual(treeLines(at('src'), comparable));
+});
 
 describe.skipIf(!exact)('half way (needs native calls)', () => {
   beforeEach(() => flat(at('src'), 6_000));
