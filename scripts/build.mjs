@@ -171,7 +171,7 @@ const groupOf = new Map([...groups].flatMap(([group, names]) => names.map((name)
 
 /**
  * Node's own modules cost up to 6 ms each where Node has not loaded them itself: they are asked for when something in them is. So are
- * the packages that filters need, and not `performance`, for the sake of a clock that `process` has too.
+ * the package that filters need, and not `performance`, for the sake of a clock that `process` has too.
  */
 const atOnce = new Set(['node:fs', 'node:path', 'node:buffer']); // called often, and there already
 const sparing = (code) =>
@@ -180,7 +180,7 @@ const sparing = (code) =>
       /__toESM\(require\("(node:[\w/]+)"\)(?:,1)?\)|\brequire\("(node:[\w/]+)"\)/g,
       (whole, all = '', named = '') => (atOnce.has(all || named) ? whole : `__later(()=>require("${all || named}"))`),
     )
-    .replace(/\(0,\w+\.__toESM\)\(require_(?:picomatch|ignore)\d*\(\),1\)/g, '(__later(()=>$&))')
+    .replace(/\(0,\w+\.__toESM\)\(require_ignore\d*\(\),1\)/g, '(__later(()=>$&))')
     .replace(/\(0,import_node_module\d*\.createRequire\)\(__sluiceUrl\)/g, '(__require)')
     .replaceAll('__sluiceUrl', '__here.url')
     .replaceAll('performance.now()', '__now()');

@@ -42,7 +42,9 @@ function makeBeside(path: string): { beside: string; tree: Tree; lock: Place } {
       tree.close();
     } catch (error) {
       tree?.close();
-      if (!isSystemError(error, 'ENOENT')) throw error;
+      if (isSystemError(error, 'ENOENT')) continue;
+      rmdirSync(fsPath(beside));
+      throw error;
     }
   }
 }

@@ -156,7 +156,7 @@ export function dressNamed(way: Way, name: string, as: string, source: Facts, ke
     } catch (error) {
       if (!isSystemError(error, ...refused)) throw error;
       lost.push('owner');
-      mode &= ~0o6000 & (~0o070 | ((mode & 0o007) << 3));
+      mode = carefulMode(mode) & ~0o6000;
     }
   }
   if (keep.xattrs) lost.push(...carryXattrs(from, places().pathOf(at, as)));
