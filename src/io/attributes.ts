@@ -6,7 +6,7 @@ import { aclUnderMode, groupRights } from './acl.js';
 import { isSystemError } from './failure.js';
 import { native } from './native.js';
 import { fsPath } from './path.js';
-import { modeUnderUnseenAcl } from './unseen-acl.js';
+import { carefulMode, modeUnderUnseenAcl } from './unseen-acl.js';
 import { writeAccessAcl, writeXattrs } from './xattrs.js';
 
 export interface Attributes {
@@ -52,7 +52,7 @@ export function applyAttributes(fd: number, current: { uid: number; gid: number 
       lost.push('owner');
       if (mode !== undefined) {
         mode &= ~setIdBits;
-        if (!kept.gid) mode &= ~0o070 | ((mode & 0o007) << 3);
+        if (!kept.gid) mode = carefulMode(mode);
       }
     }
   }

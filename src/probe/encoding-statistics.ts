@@ -36,6 +36,6 @@ function fitting(name: string, sample: Buffer): string {
       return false; // damaged, or unknown here
     }
   };
-  if (takes(name)) return name;
-  return [widerCharset(name)].find((wider) => wider !== undefined && takes(wider)) ?? name;
+  const wider = widerCharset(name);
+  return wider !== undefined && !takes(name) && takes(wider) ? wider : name;
 }
