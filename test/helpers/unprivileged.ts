@@ -20,8 +20,10 @@ export function publicBin(): string {
   if (!place) {
     place = mkdtempSync(join(tmpdir(), 'sluice-public-'));
     chmodSync(place, 0o755);
+    // Not V8's compiled code: other tests' commands are writing it.
+    const code = join(root, 'dist/cli/code');
     for (const name of ['bin', 'dist', 'package.json'])
-      cpSync(join(root, name), join(place, name), { recursive: true });
+      cpSync(join(root, name), join(place, name), { recursive: true, filter: (from) => from !== code });
     for (const name of ['koffi', '@koromix']) {
       cpSync(join(root, 'node_modules', name), join(place, 'node_modules', name), {
         recursive: true,
